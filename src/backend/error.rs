@@ -1,0 +1,71 @@
+//! What can go wrong with a result back end.
+
+use std::error::Error;
+
+use crate::protocol::ProtocolError;
+
+/// A failure of a result back end, sorted by what the caller can do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BackendError {
+    /// Unreachable, lost or silent: try again.
+    #[error("{message}")]
+    Connection {
+        /// What happened.
+        message: String,
+        /// The driver's error.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+    /// Not answered in time.
+    #[error("{0}")]
+    Timeout(String),
+    /// Wrong or missing credentials, or no permission.
+    #[error("{0}")]
+    AccessRefused(String),
+    /// A bad URL or option.
+    #[error("{0}")]
+    Config(String),
+    /// No result back end is configured.
+    #[error("no result backend is configured")]
+    Disabled,
+    /// This back end cannot do that.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The value has no form in `result_serializer`, or what is stored cannot be read.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// The server answered with an error.
+    #[error("{message}")]
+    Server {
+        /// The server's words.
+        message: String,
+        /// The driver's error.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
+    },
+}
+
+impl BackendError {
+    /// A lost or refused connection.
+    pub fn connection(message: impl Into<String>) -> Self {
+        Self::Connection {
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// An answer that is an error.
+    pub fn server(message: impl Into<String>) -> Self {
+        Self::Server {
+            message: message.into(),
+            source: None,
+        }
+    }
+
+    /// Whether trying again can help.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Connection { .. } | Self::Timeout(_))
+    }
+}

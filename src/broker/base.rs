@@ -1,0 +1,104 @@
+//! The contract of a transport.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use super::{BrokerError, Consumer};
+use crate::protocol::{ExchangeType, Message, Queue};
+
+/// What a transport can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Broadcasts: remote control and events work.
+    pub fanout: bool,
+    /// A fanout publish knows how many listened ([`Routed::receivers`]).
+    pub counts_receivers: bool,
+    /// Whether the most urgent priority is 0 (Redis) rather than 9 (AMQP, SQLite).
+    pub zero_is_most_urgent: bool,
+}
+
+/// Where a message is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// Exchange name; empty for the default exchange, where the routing key is the queue's name.
+    pub exchange: String,
+    /// Type of that exchange.
+    pub kind: ExchangeType,
+    /// Routing key.
+    pub routing_key: String,
+}
+
+impl Destination {
+    /// Straight to a queue, through the default exchange.
+    #[must_use]
+    pub fn queue(name: &str) -> Self {
+        Self {
+            exchange: String::new(),
+            kind: ExchangeType::Direct,
+            routing_key: name.to_owned(),
+        }
+    }
+
+    /// To an exchange.
+    #[must_use]
+    pub fn exchange(exchange: &str, kind: ExchangeType, routing_key: &str) -> Self {
+        Self {
+            exchange: exchange.to_owned(),
+            kind,
+            routing_key: routing_key.to_owned(),
+        }
+    }
+}
+
+/// What became of one published message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Routed {
+    /// How many queues took it; 0 means that no queue is bound and the message is gone.
+    pub queues: u64,
+    /// For fanout: how many listeners got it, where the transport knows.
+    pub receivers: Option<u64>,
+}
+
+/// One connection to a message broker. It does not reconnect: the session opens a new one, so nobody acks on a dead one.
+#[async_trait]
+pub trait Broker: Debug + Send + Sync + 'static {
+    /// What this transport can do; ask before relying on fanout.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The URL with its password masked, as Celery shows it in banners and log lines.
+    fn as_uri(&self) -> String;
+
+    /// Creates the queue and its binding, or finds them as they should be.
+    async fn declare(&self, queue: &Queue) -> Result<(), BrokerError>;
+
+    /// Removes a queue with its messages and its binding; no error if there is none.
+    async fn delete_queue(&self, queue: &Queue) -> Result<(), BrokerError>;
+
+    /// Hands over messages, in order; returns once the broker has them safe. One [`Routed`] per message.
+    /// Fills in `delivery_tag` where it is missing, and `delivery_info`.
+    async fn publish(&self, batch: Vec<(Destination, Message)>)
+    -> Result<Vec<Routed>, BrokerError>;
+
+    /// Subscribes. At most `prefetch` deliveries of queues with acks are unsettled at a time; 0 means no limit.
+    /// Queues with `no_ack` do not count. The queues must have been declared.
+    async fn consume(&self, queues: &[Queue], prefetch: u32) -> Result<Consumer, BrokerError>;
+
+    /// Removes all waiting messages and returns how many there were; `None` where there is no such queue.
+    async fn purge(&self, queue: &str) -> Result<Option<u64>, BrokerError>;
+
+    /// How many messages wait in the queue (all priorities); `None` where there is no such queue.
+    async fn queue_length(&self, queue: &str) -> Result<Option<u64>, BrokerError>;
+
+    /// How many messages are delivered and not settled, on all connections; `None` if the transport can't tell.
+    async fn unacked_count(&self) -> Result<Option<u64>, BrokerError>;
+
+    /// Names of the queues that the broker knows (bindings and messages), sorted.
+    async fn queues(&self) -> Result<Vec<String>, BrokerError>;
+
+    /// Resolves when the connection is known to be lost. Never resolves after [`Broker::close`].
+    async fn lost(&self) -> BrokerError;
+
+    /// Gives unsettled deliveries back (in order, to the front, marked redelivered) and closes. Later calls fail.
+    async fn close(&self) -> Result<(), BrokerError>;
+}

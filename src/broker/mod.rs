@@ -1,0 +1,18 @@
+//! Message brokers: where tasks wait, and over which remote control and events travel.
+//!
+//! `base.rs` is the contract, `registry.rs` maps URL schemes to transports. Mirrors `kombu.transport`.
+
+mod base;
+mod consumer;
+mod delivery;
+mod error;
+mod registry;
+mod url;
+mod virtual_exchange;
+
+pub use self::base::{Broker, Capabilities, Destination, Routed};
+pub use self::consumer::{Command, Consumer};
+pub use self::delivery::{Acker, Delivery, Garbled, Settle, Settlement};
+pub use self::error::BrokerError;
+pub use self::registry::{Options, SCHEMES, connect};
+pub use self::url::BrokerUrl;

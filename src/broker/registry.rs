@@ -1,0 +1,50 @@
+//! The table of transports: URL scheme → how to connect.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Broker, BrokerError, BrokerUrl};
+use crate::protocol::Map;
+
+/// How to connect, besides the URL.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Bounds connecting, TLS and the handshake (`broker_connection_timeout`, 4 s).
+    pub connect_timeout: Duration,
+    /// `broker_transport_options`.
+    pub transport_options: Map,
+    /// `broker_use_ssl`: `ssl_*` keys, or a bare `true` as an empty map.
+    pub use_ssl: Option<Map>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(4),
+            transport_options: Map::new(),
+            use_ssl: None,
+        }
+    }
+}
+
+/// The URL schemes that this build can speak.
+pub const SCHEMES: &[&str] = &[
+    "sqlite",
+    "sqla+sqlite",
+    "redis",
+    "rediss",
+    "redis+socket",
+    "sentinel",
+];
+
+/// Opens one connection.
+///
+/// # Errors
+/// `Config` for a scheme that is not in [`SCHEMES`] or a bad option, else what the transport says.
+pub async fn connect(url: &BrokerUrl, options: &Options) -> Result<Arc<dyn Broker>, BrokerError> {
+    let _ = options;
+    Err(BrokerError::Config(format!(
+        "no such transport: `{}`",
+        url.scheme()
+    )))
+}

@@ -1,0 +1,1 @@
+//! kombu's routing for transports without exchanges of their own.

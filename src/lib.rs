@@ -1,0 +1,5 @@
+//! Celery in Rust.
+
+pub mod backend;
+pub mod broker;
+pub mod protocol;

@@ -1,0 +1,12 @@
+//! Content types: one file each, looked up by serializer name or by content type.
+//!
+//! Mirrors `kombu.serialization` and `kombu.compression`.
+
+pub mod compression;
+pub mod json;
+mod msgpack;
+pub mod pickle;
+mod registry;
+mod yaml;
+
+pub use self::registry::{Accept, Encoded, decode, decode_body, encode, serializer_names};

@@ -1,0 +1,147 @@
+//! The JSON envelope in which virtual transports (Redis, SQLAlchemy, filesystem) carry a message.
+//!
+//! Mirrors `kombu.transport.virtual.base.Message` and `Channel.prepare_message`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+
+use super::codec::json;
+use super::{DeliveryInfo, Map, Message, Properties, ProtocolError, Value};
+
+/// Writes the envelope. `body` goes out as base64, like kombu's.
+#[must_use]
+pub fn encode(message: &Message) -> Vec<u8> {
+    json::to_vec(&to_value(message))
+}
+
+/// The envelope as a value.
+#[must_use]
+pub fn to_value(message: &Message) -> Value {
+    let p = &message.properties;
+    let mut properties = Map::new();
+    let mut put = |k: &str, v: Option<Value>| {
+        if let Some(v) = v {
+            properties.insert(k.to_owned(), v);
+        }
+    };
+    put(
+        "correlation_id",
+        p.correlation_id.as_deref().map(Into::into),
+    );
+    put("reply_to", p.reply_to.as_deref().map(Into::into));
+    put("expiration", p.expiration.as_deref().map(Into::into));
+    put(
+        "delivery_mode",
+        Some(i64::from(p.delivery_mode.unwrap_or(2)).into()),
+    );
+    for (k, v) in &p.extra {
+        put(k, Some(v.clone()));
+    }
+    let mut info = Map::new();
+    info.insert(
+        "exchange".to_owned(),
+        p.delivery_info.exchange.as_str().into(),
+    );
+    info.insert(
+        "routing_key".to_owned(),
+        p.delivery_info.routing_key.as_str().into(),
+    );
+    if p.delivery_info.redelivered {
+        info.insert("redelivered".to_owned(), true.into());
+    }
+    put("delivery_info", Some(info.into()));
+    put("priority", Some(p.priority.unwrap_or(0).into()));
+    put("body_encoding", Some("base64".into()));
+    put("delivery_tag", p.delivery_tag.as_deref().map(Into::into));
+    Value::from([
+        ("body", STANDARD.encode(&message.body).into()),
+        ("content-encoding", message.content_encoding.as_str().into()),
+        ("content-type", message.content_type.as_str().into()),
+        ("headers", message.headers.clone().into()),
+        ("properties", properties.into()),
+    ])
+}
+
+/// Reads an envelope. `headers: null` is `{}`; `body_encoding` may be `base64`, absent or `utf-8`.
+///
+/// # Errors
+/// `Decode` if it is not a JSON object or the body is not base64, `Invalid` if `properties`, `delivery_tag` or
+/// `delivery_info` are missing.
+pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
+    let invalid = |reason: String| ProtocolError::invalid("envelope", reason);
+    let Value::Map(mut envelope) =
+        json::from_slice(bytes).map_err(|e| ProtocolError::decode("envelope", e))?
+    else {
+        return Err(invalid("not a JSON object".to_owned()));
+    };
+    let mut take = |name: &str| envelope.swap_remove(name).unwrap_or_default();
+    let (body, headers, properties) = (take("body"), take("headers"), take("properties"));
+    let (content_type, content_encoding) = (take("content-type"), take("content-encoding"));
+    let headers = match headers {
+        Value::Map(headers) => headers,
+        Value::Null => Map::new(),
+        other => {
+            return Err(invalid(format!(
+                "headers must be an object, not {}",
+                other.type_name()
+            )));
+        }
+    };
+    let Value::Map(mut p) = properties else {
+        return Err(invalid("`properties` is missing".to_owned()));
+    };
+    let Some(Value::Map(info)) = p.swap_remove("delivery_info") else {
+        return Err(invalid("`properties.delivery_info` is missing".to_owned()));
+    };
+    let Some(Value::Str(delivery_tag)) = p.swap_remove("delivery_tag") else {
+        return Err(invalid("`properties.delivery_tag` is missing".to_owned()));
+    };
+    let body_encoding = p.swap_remove("body_encoding").unwrap_or_default();
+    let body = match (body, body_encoding.as_str()) {
+        (Value::Str(text), Some("base64")) => STANDARD
+            .decode(text.as_bytes())
+            .map(Bytes::from)
+            .map_err(|e| ProtocolError::decode("body", e))?,
+        (Value::Str(text), _) => Bytes::from(text),
+        (Value::Null, _) => Bytes::new(),
+        // A transport may carry a body that is JSON already as it is.
+        (other, _) => Bytes::from(json::to_vec(&other)),
+    };
+    let text = |v: Option<Value>| match v {
+        Some(Value::Str(s)) => Some(s),
+        Some(Value::Uuid(u)) => Some(u.to_string()),
+        Some(Value::Int(i)) => Some(i.to_string()),
+        _ => None,
+    };
+    let info_text = |name: &str| {
+        info.get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let properties = Properties {
+        correlation_id: text(p.swap_remove("correlation_id")),
+        reply_to: text(p.swap_remove("reply_to")),
+        delivery_mode: p
+            .swap_remove("delivery_mode")
+            .and_then(|v| v.as_i64())
+            .and_then(|i| u8::try_from(i).ok()),
+        priority: p.swap_remove("priority").and_then(|v| v.as_i64()),
+        expiration: text(p.swap_remove("expiration")),
+        delivery_tag: Some(delivery_tag),
+        delivery_info: DeliveryInfo {
+            exchange: info_text("exchange"),
+            routing_key: info_text("routing_key"),
+            redelivered: info.get("redelivered").is_some_and(Value::truthy),
+        },
+        extra: p,
+    };
+    Ok(Message {
+        headers,
+        properties,
+        content_type: content_type.as_str().unwrap_or_default().to_owned(),
+        content_encoding: content_encoding.as_str().unwrap_or_default().to_owned(),
+        body,
+    })
+}

@@ -1,0 +1,98 @@
+//! Exceptions as results carry them.
+//!
+//! Mirrors `celery.backends.base.Backend.prepare_exception` and `exception_to_python`.
+
+use std::fmt;
+
+use super::{Map, Value, repr};
+
+/// An exception: its Python class and arguments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Exception {
+    /// Qualified class name, `ValueError` or `Outer.InnerError`.
+    pub exc_type: String,
+    /// Module of the class, `builtins`; unknown in results of old workers.
+    pub exc_module: Option<String>,
+    /// The arguments it was raised with.
+    pub exc_message: Vec<Value>,
+}
+
+impl Exception {
+    /// An exception of a Python class.
+    #[must_use]
+    pub fn new(module: &str, class: &str, args: Vec<Value>) -> Self {
+        Self {
+            exc_type: class.to_owned(),
+            exc_module: Some(module.to_owned()),
+            exc_message: args,
+        }
+    }
+
+    /// One of Python's own, with a message.
+    #[must_use]
+    pub fn builtin(class: &str, message: &str) -> Self {
+        Self::new("builtins", class, vec![message.into()])
+    }
+
+    /// The object that results store.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        Value::from([
+            ("exc_type", self.exc_type.as_str().into()),
+            ("exc_message", Value::List(self.exc_message.clone())),
+            ("exc_module", Value::opt(self.exc_module.as_deref())),
+        ])
+    }
+
+    /// Reads a stored exception; `None` if the value is not one. The message may be text, the module missing.
+    #[must_use]
+    pub fn from_value(value: &Value) -> Option<Self> {
+        let map: &Map = value.as_map()?;
+        let exc_type = map.get("exc_type")?.as_str()?.to_owned();
+        let exc_message = match map.get("exc_message") {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::List(args)) => args.clone(),
+            Some(one) => vec![one.clone()],
+        };
+        Some(Self {
+            exc_type,
+            exc_module: map
+                .get("exc_module")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
+            exc_message,
+        })
+    }
+
+    /// Python's `repr`: `ValueError('boom')`.
+    #[must_use]
+    pub fn repr(&self) -> String {
+        let class = self.exc_type.rsplit('.').next().unwrap_or(&self.exc_type);
+        let args: Vec<String> = self.exc_message.iter().map(repr::pyrepr).collect();
+        format!("{class}({})", args.join(", "))
+    }
+
+    /// Python's `str`: the message alone.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self.exc_message.as_slice() {
+            [] => String::new(),
+            [one] => repr::pystr(one),
+            many => format!(
+                "({})",
+                many.iter().map(repr::pyrepr).collect::<Vec<_>>().join(", ")
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Exception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = self.message();
+        if message.is_empty() {
+            f.write_str(&self.exc_type)
+        } else {
+            write!(f, "{}: {message}", self.exc_type)
+        }
+    }
+}
