@@ -2,4 +2,7 @@
 
 pub mod backend;
 pub mod broker;
+pub mod canvas;
 pub mod protocol;
+pub mod shutdown;
+pub mod task;

@@ -1,0 +1,25 @@
+//! Tasks: what a user defines, and everything that is needed to run one.
+//!
+//! Mirrors `celery.app.task` and `celery.app.trace`.
+
+mod args;
+mod base;
+mod context;
+mod error;
+mod job;
+mod limits;
+mod options;
+mod outcome;
+mod registry;
+mod trace;
+
+pub use self::args::{bind, fields};
+pub use self::base::{BlockingTask, Runnable, Task};
+pub use self::context::{Caller, Context, Host, HostError, Request, current};
+pub use self::error::{RetryRequest, TaskError, TaskResult};
+pub use self::job::Job;
+pub use self::limits::{RateLimit, TimeLimits};
+pub use self::options::{Autoretry, TaskOptions};
+pub use self::outcome::{Outcome, RetryAt};
+pub use self::registry::Registry;
+pub use self::trace::{Stop, run};
