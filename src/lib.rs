@@ -6,3 +6,4 @@ pub mod canvas;
 pub mod protocol;
 pub mod shutdown;
 pub mod task;
+pub mod worker;

@@ -1,0 +1,232 @@
+//! A task message being handled, from receipt to settlement.
+//!
+//! Mirrors `celery.worker.request.Request`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use crate::broker::{Acker, BrokerError, Settle};
+use crate::protocol::{DeliveryInfo, Map, Message, ProtocolError, TaskMessage, Value, repr, time};
+use crate::task::Stop;
+
+/// A task message being handled, and the right to settle it.
+#[derive(Debug)]
+pub struct Request {
+    /// The task message.
+    pub message: TaskMessage,
+    /// Where it came from.
+    pub delivery_info: DeliveryInfo,
+    /// Its priority, as sent.
+    pub priority: Option<i64>,
+    /// The sender's reply queue.
+    pub reply_to: Option<String>,
+    /// Its correlation id.
+    pub correlation_id: Option<String>,
+    /// The queue that it was taken from.
+    pub queue: String,
+    /// When to run it.
+    pub eta: Option<Timestamp>,
+    /// When not to run it any more.
+    pub expires: Option<Timestamp>,
+    /// Body size and type, for a copy of the message as it came.
+    pub serializer: String,
+    /// Unix time of its start.
+    started: OnceLock<f64>,
+    acknowledged: AtomicBool,
+    acker: Mutex<Option<Acker>>,
+    stop: Mutex<Option<oneshot::Sender<Stop>>>,
+}
+
+impl Request {
+    /// Makes a request of a decoded message.
+    ///
+    /// # Errors
+    /// `Invalid` if `eta` or `expires` cannot be read.
+    pub fn new(
+        task: TaskMessage,
+        message: &Message,
+        queue: &str,
+        acker: Acker,
+    ) -> Result<Self, (ProtocolError, Acker)> {
+        let when = |text: &Option<String>| text.as_deref().map(time::parse).transpose();
+        let (eta, expires) = match (when(&task.header.eta), when(&task.header.expires)) {
+            (Ok(eta), Ok(expires)) => (eta, expires),
+            (Err(e), _) | (_, Err(e)) => return Err((e, acker)),
+        };
+        let properties = &message.properties;
+        Ok(Self {
+            delivery_info: DeliveryInfo {
+                redelivered: properties.delivery_info.redelivered || task.header.redelivered,
+                ..properties.delivery_info.clone()
+            },
+            priority: properties.priority,
+            reply_to: properties.reply_to.clone(),
+            correlation_id: properties.correlation_id.clone(),
+            queue: queue.to_owned(),
+            eta,
+            expires,
+            serializer: message.content_type.clone(),
+            message: task,
+            started: OnceLock::new(),
+            acknowledged: AtomicBool::new(false),
+            acker: Mutex::new(Some(acker)),
+            stop: Mutex::new(None),
+        })
+    }
+
+    /// The task id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.message.header.id
+    }
+
+    /// The task's name, as registered.
+    #[must_use]
+    pub fn task(&self) -> &str {
+        &self.message.header.task
+    }
+
+    /// The name to show.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.message.header.display_name()
+    }
+
+    /// `name[id]`, as in every log line.
+    #[must_use]
+    pub fn label(&self) -> String {
+        format!("{}[{}]", self.name(), self.id())
+    }
+
+    /// Text of the positional arguments: the sender's, else made here.
+    #[must_use]
+    pub fn argsrepr(&self) -> String {
+        self.message
+            .header
+            .argsrepr
+            .clone()
+            .unwrap_or_else(|| repr::args_repr(&self.message.args))
+    }
+
+    /// Text of the keyword arguments.
+    #[must_use]
+    pub fn kwargsrepr(&self) -> String {
+        self.message
+            .header
+            .kwargsrepr
+            .clone()
+            .unwrap_or_else(|| repr::kwargs_repr(&self.message.kwargs))
+    }
+
+    /// The tag of its delivery, while it is not settled.
+    #[must_use]
+    pub fn delivery_tag(&self) -> Option<String> {
+        self.acker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|a| a.delivery_tag().to_owned())
+    }
+
+    /// Unix time of its start, if it has started.
+    #[must_use]
+    pub fn time_start(&self) -> Option<f64> {
+        self.started.get().copied()
+    }
+
+    /// Notes its start.
+    pub fn mark_started(&self, at: f64) {
+        // A request starts once.
+        let _ = self.started.set(at);
+    }
+
+    /// Whether it has been acknowledged.
+    #[must_use]
+    pub fn is_acknowledged(&self) -> bool {
+        self.acknowledged.load(Ordering::Relaxed)
+    }
+
+    /// Settles the message, once; later calls do nothing.
+    ///
+    /// # Errors
+    /// `Connection` if its connection is gone: the message will come again.
+    pub fn settle(&self, how: Settle) -> Result<(), BrokerError> {
+        let acker = self
+            .acker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(acker) = acker else { return Ok(()) };
+        if how == Settle::Ack {
+            self.acknowledged.store(true, Ordering::Relaxed);
+        }
+        acker.settle(how)
+    }
+
+    /// Replaces the right to settle after the message was delivered again on a new connection.
+    pub fn renew_acker(&self, acker: Acker) {
+        *self.acker.lock().unwrap_or_else(PoisonError::into_inner) = Some(acker);
+    }
+
+    /// Arms [`Request::stop`].
+    pub fn arm(&self, stop: oneshot::Sender<Stop>) {
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
+    }
+
+    /// Cuts the running task off; false if it does not run, or is being cut off already.
+    pub fn stop(&self, why: Stop) -> bool {
+        let stop = self
+            .stop
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        stop.is_some_and(|stop| stop.send(why).is_ok())
+    }
+
+    /// The request as remote control shows it; `safe` gives the arguments as text.
+    #[must_use]
+    pub fn info(&self, hostname: &str, safe: bool) -> Value {
+        let header = &self.message.header;
+        let (args, kwargs) = if safe {
+            (self.argsrepr().into(), self.kwargsrepr().into())
+        } else {
+            (
+                self.message.args.clone().into(),
+                self.message.kwargs.clone().into(),
+            )
+        };
+        let mut delivery = Map::new();
+        delivery.insert(
+            "exchange".to_owned(),
+            self.delivery_info.exchange.as_str().into(),
+        );
+        delivery.insert(
+            "routing_key".to_owned(),
+            self.delivery_info.routing_key.as_str().into(),
+        );
+        delivery.insert("priority".to_owned(), Value::opt(self.priority));
+        delivery.insert(
+            "redelivered".to_owned(),
+            self.delivery_info.redelivered.into(),
+        );
+        let started = self.time_start();
+        Value::from([
+            ("id", self.id().into()),
+            ("name", self.name().into()),
+            ("args", args),
+            ("kwargs", kwargs),
+            ("type", header.task.as_str().into()),
+            ("hostname", hostname.into()),
+            ("time_start", Value::opt(started)),
+            ("acknowledged", self.is_acknowledged().into()),
+            ("delivery_info", delivery.into()),
+            (
+                "worker_pid",
+                Value::opt(started.map(|_| std::process::id())),
+            ),
+        ])
+    }
+}

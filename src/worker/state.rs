@@ -1,0 +1,183 @@
+//! What the worker is doing now, for whoever wants to look.
+//!
+//! Mirrors `celery.worker.state`. The consumer loop writes; remote control and heartbeats read.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indexmap::{IndexMap, IndexSet};
+
+use super::Request;
+use crate::protocol::{Queue, Value};
+use crate::task::{RateLimit, TimeLimits};
+
+/// Revoked ids are kept for this long (`celery.worker.state.REVOKE_EXPIRES`).
+const REVOKE_EXPIRES: Duration = Duration::from_secs(10_800);
+/// At most this many of them (`REVOKES_MAX`).
+const REVOKES_MAX: usize = 50_000;
+
+/// A point in the life of a request that is not over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Waits for its ETA.
+    Scheduled,
+    /// Waits for a slot or its rate limit.
+    Reserved,
+    /// Runs.
+    Active,
+}
+
+/// What the worker is doing now.
+#[derive(Debug)]
+pub struct State {
+    tables: Mutex<Tables>,
+    started: Instant,
+}
+
+/// The tables behind the lock.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// Every request that is not over, by task id, oldest first.
+    requests: IndexMap<String, (Phase, Arc<Request>)>,
+    counts: [usize; 3],
+    /// How many of each task were accepted for a run.
+    pub total: BTreeMap<String, u64>,
+    revoked: IndexMap<String, Instant>,
+    /// Stamp name → values whose tasks are revoked.
+    pub revoked_stamps: HashMap<String, Vec<Value>>,
+    /// Tags whose settlement may have been lost with a connection: not to be run again.
+    settled: IndexSet<String>,
+    /// The queues consumed from, by name.
+    pub queues: IndexMap<String, Queue>,
+    /// Slots.
+    pub concurrency: usize,
+    /// How many deliveries may be unsettled; 0 means no limit.
+    pub prefetch_count: u32,
+    /// Rate limits by task, as remote control set them: text and limit.
+    pub rate_limits: HashMap<String, (String, Option<RateLimit>)>,
+    /// Time limits by task, as remote control set them.
+    pub time_limits: HashMap<String, TimeLimits>,
+    /// Autoscale range, if on: (max, min).
+    pub autoscale: Option<(usize, usize)>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            tables: Mutex::default(),
+            started: Instant::now(),
+        }
+    }
+}
+
+impl State {
+    /// The tables, locked: for short looks and changes, never across an `.await`.
+    pub fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long the worker has been up.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl Tables {
+    /// Takes a request in, or moves it to another phase.
+    pub fn place(&mut self, phase: Phase, request: &Arc<Request>) {
+        let placed = (phase, Arc::clone(request));
+        if let Some((before, _)) = self.requests.insert(request.id().to_owned(), placed) {
+            self.counts[before as usize] -= 1;
+        }
+        self.counts[phase as usize] += 1;
+        if phase == Phase::Active {
+            *self.total.entry(request.task().to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Forgets a request; only if it is that very one.
+    pub fn remove(&mut self, request: &Arc<Request>) {
+        if self
+            .requests
+            .get(request.id())
+            .is_some_and(|(_, r)| Arc::ptr_eq(r, request))
+            && let Some((phase, _)) = self.requests.swap_remove(request.id())
+        {
+            self.counts[phase as usize] -= 1;
+        }
+    }
+
+    /// How many requests are in a phase.
+    #[must_use]
+    pub fn count(&self, phase: Phase) -> usize {
+        self.counts[phase as usize]
+    }
+
+    /// A request that is not over.
+    #[must_use]
+    pub fn get(&self, task_id: &str) -> Option<(Phase, Arc<Request>)> {
+        self.requests
+            .get(task_id)
+            .map(|(phase, request)| (*phase, Arc::clone(request)))
+    }
+
+    /// The requests of a phase.
+    #[must_use]
+    pub fn requests(&self, phase: Phase) -> Vec<Arc<Request>> {
+        self.requests
+            .values()
+            .filter(|(p, _)| *p == phase)
+            .map(|(_, r)| Arc::clone(r))
+            .collect()
+    }
+
+    /// Marks ids as revoked.
+    pub fn revoke<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>, now: Instant) {
+        for id in ids {
+            self.revoked.shift_remove(id);
+            self.revoked.insert(id.to_owned(), now);
+        }
+        let surplus = self.revoked.len().saturating_sub(REVOKES_MAX);
+        let old = |at: &Instant| now.saturating_duration_since(*at) > REVOKE_EXPIRES;
+        let expired = self.revoked.values().take_while(|at| old(at)).count();
+        self.revoked.drain(..surplus.max(expired));
+    }
+
+    /// Whether an id is revoked.
+    #[must_use]
+    pub fn is_revoked(&self, id: &str, now: Instant) -> bool {
+        self.revoked
+            .get(id)
+            .is_some_and(|at| now.saturating_duration_since(*at) <= REVOKE_EXPIRES)
+    }
+
+    /// The revoked ids, oldest first.
+    #[must_use]
+    pub fn revoked(&self) -> Vec<String> {
+        self.revoked.keys().cloned().collect()
+    }
+
+    /// Notes a delivery whose settlement is on its way.
+    pub fn note_settled(&mut self, delivery_tag: String) {
+        /// More than any prefetch window: settlements are lost only with the connection they were written to.
+        const KEPT: usize = 10_000;
+        self.settled.insert(delivery_tag);
+        if self.settled.len() > KEPT {
+            self.settled.shift_remove_index(0);
+        }
+    }
+
+    /// Whether this delivery was settled before, on a connection that may have been lost in between.
+    #[must_use]
+    pub fn was_settled(&self, delivery_tag: &str) -> bool {
+        self.settled.contains(delivery_tag)
+    }
+
+    /// Ids of tasks of which this worker holds a message.
+    #[must_use]
+    pub fn ids(&self) -> HashSet<String> {
+        self.requests.keys().cloned().collect()
+    }
+}
