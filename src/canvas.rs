@@ -638,7 +638,12 @@ mod tests {
             "the chain's result is its last step's"
         );
         assert_eq!(
-            plan.result.parent.unwrap().parent.unwrap().id,
+            plan.result
+                .parent
+                .as_ref()
+                .and_then(|p| p.parent.as_ref())
+                .unwrap()
+                .id,
             sent[0].option_str("task_id").unwrap()
         );
     }
