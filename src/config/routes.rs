@@ -1,0 +1,551 @@
+//! Queues, routes and annotations: which task goes where, over which queues, with which options.
+//!
+//! Mirrors `celery.app.routes`, `celery.app.annotations` and `Queues` of `celery.app.amqp`.
+
+use regex::Regex;
+
+use super::kind::Kind;
+use super::{ConfigError, Settings};
+use crate::protocol::codec::json;
+use crate::protocol::{Exchange, ExchangeType, Map, Queue, Value};
+
+/// Where a route sends a task, and with which further options of `apply_async`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RouteOptions {
+    /// Queue; it decides exchange and routing key unless these are given.
+    pub queue: Option<String>,
+    /// Exchange.
+    pub exchange: Option<String>,
+    /// Routing key.
+    pub routing_key: Option<String>,
+    /// 0 to 9.
+    pub priority: Option<i64>,
+    /// Other options: `serializer`, `compression`, `delivery_mode`, `expires`…
+    pub extra: Map,
+}
+
+/// One route.
+#[derive(Debug, Clone)]
+pub struct Route {
+    pattern: Pattern,
+    options: RouteOptions,
+}
+
+#[derive(Debug, Clone)]
+enum Pattern {
+    Exact(String),
+    Matching(Regex),
+}
+
+/// `task_routes`: groups of routes, asked in order. In a group an exact name comes first, then the patterns in order.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    groups: Vec<Vec<Route>>,
+    source: Value,
+    problem: Option<String>,
+}
+
+impl Routes {
+    /// The options of the first route that matches the task's name.
+    #[must_use]
+    pub fn of(&self, task: &str) -> Option<&RouteOptions> {
+        self.groups.iter().find_map(|group| {
+            let exact = group
+                .iter()
+                .find(|r| matches!(&r.pattern, Pattern::Exact(name) if name == task));
+            let route = exact.or_else(|| {
+                group
+                    .iter()
+                    .find(|r| matches!(&r.pattern, Pattern::Matching(re) if re.is_match(task)))
+            });
+            route.map(|r| &r.options)
+        })
+    }
+
+    /// The queues that routes name, in order: a worker or `purge` may know no other way of them.
+    pub fn queues(&self) -> impl Iterator<Item = &str> {
+        self.groups
+            .iter()
+            .flatten()
+            .filter_map(|route| route.options.queue.as_deref())
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.problem.as_ref().map_or(Ok(()), |reason| {
+            Err(ConfigError::invalid("task_routes", reason))
+        })
+    }
+
+    fn build(source: &Value) -> Result<Vec<Vec<Route>>, String> {
+        match source {
+            Value::Null => Ok(Vec::new()),
+            Value::Map(map) => Ok(vec![group(
+                map.iter().map(|(key, value)| (key.as_str(), value)),
+            )?]),
+            // Celery takes a router or a list of routers; a router is a table or a list of pairs.
+            Value::List(routers) if routers.iter().all(is_pair) => Ok(vec![pairs(routers)?]),
+            Value::List(routers) => routers
+                .iter()
+                .map(|router| match router {
+                    Value::Map(map) => group(map.iter().map(|(key, value)| (key.as_str(), value))),
+                    Value::List(items) => pairs(items),
+                    other => Err(format!(
+                        "a router must be a table, not {}",
+                        other.type_name()
+                    )),
+                })
+                .collect(),
+            other => Err(format!("must be a table, not {}", other.type_name())),
+        }
+    }
+}
+
+fn is_pair(value: &Value) -> bool {
+    matches!(value.as_list(), Some([Value::Str(_), _]))
+}
+
+fn pairs(items: &[Value]) -> Result<Vec<Route>, String> {
+    let pairs: Result<Vec<(&str, &Value)>, String> = items
+        .iter()
+        .map(|item| match item.as_list() {
+            Some([Value::Str(key), value]) => Ok((key.as_str(), value)),
+            _ => Err("a list of routes holds pairs of pattern and options".to_owned()),
+        })
+        .collect();
+    group(pairs?.into_iter())
+}
+
+fn group<'a>(entries: impl Iterator<Item = (&'a str, &'a Value)>) -> Result<Vec<Route>, String> {
+    entries
+        .map(|(key, value)| {
+            Ok(Route {
+                pattern: pattern(key)?,
+                options: route_options(value).map_err(|reason| format!("`{key}`: {reason}"))?,
+            })
+        })
+        .collect()
+}
+
+/// `/regex/`, a glob, or a name. As in Celery, a pattern is anchored at its start only.
+fn pattern(key: &str) -> Result<Pattern, String> {
+    let regex = match key.strip_prefix('/').and_then(|k| k.strip_suffix('/')) {
+        Some(regex) => format!("^(?:{regex})"),
+        // Celery's `*` takes at least one character (glob_to_re, app/routes.py).
+        None if key.contains('*') => {
+            let words: Vec<String> = key.split('*').map(regex::escape).collect();
+            format!("(?s)^{}", words.join(".+?"))
+        }
+        None => return Ok(Pattern::Exact(key.to_owned())),
+    };
+    match Regex::new(&regex) {
+        Ok(regex) => Ok(Pattern::Matching(regex)),
+        Err(error) => Err(format!("`{key}` is not a pattern: {error}")),
+    }
+}
+
+fn route_options(value: &Value) -> Result<RouteOptions, String> {
+    let map = match value {
+        Value::Str(queue) => {
+            return Ok(RouteOptions {
+                queue: Some(queue.clone()),
+                ..RouteOptions::default()
+            });
+        }
+        Value::Map(map) => map,
+        other => {
+            return Err(format!(
+                "must be a queue's name or a table, not {}",
+                other.type_name()
+            ));
+        }
+    };
+    let mut options = RouteOptions::default();
+    for (name, value) in map {
+        let text = || {
+            value
+                .as_str()
+                .map(str::to_owned)
+                .ok_or_else(|| format!("`{name}` must be text, not {}", value.type_name()))
+        };
+        match (name.as_str(), value) {
+            (_, Value::Null) => {}
+            ("queue", _) => options.queue = Some(text()?),
+            ("exchange", _) => options.exchange = Some(text()?),
+            ("routing_key", _) => options.routing_key = Some(text()?),
+            ("priority", Value::Int(priority)) => options.priority = Some(*priority),
+            ("priority", _) => return Err("`priority` must be a whole number".to_owned()),
+            _ => {
+                options.extra.insert(name.clone(), value.clone());
+            }
+        }
+    }
+    Ok(options)
+}
+
+impl Kind for Routes {
+    const EXPECTS: &'static str = "a table of task names or patterns";
+    const SCALAR: bool = false;
+
+    // A problem is kept, not refused here, so that `check` can say more than "wrong type".
+    fn read(value: &Value) -> Option<Self> {
+        let (groups, problem) = match Self::build(value) {
+            Ok(groups) => (groups, None),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
+        Some(Self {
+            groups,
+            source: value.clone(),
+            problem,
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::read(&json::from_slice(text.as_bytes()).ok()?)
+    }
+
+    fn write(&self) -> Value {
+        self.source.clone()
+    }
+}
+
+/// `task_annotations`: attributes of tasks by name, or of all tasks under `*`.
+#[derive(Debug, Clone, Default)]
+pub struct Annotations {
+    tables: Vec<Map>,
+    source: Value,
+    problem: Option<String>,
+}
+
+impl Annotations {
+    /// The attributes set for a task, those of `*` first and overridden by its own.
+    #[must_use]
+    pub fn of(&self, task: &str) -> Map {
+        let mut all = Map::new();
+        for table in &self.tables {
+            for key in ["*", task] {
+                if let Some(Value::Map(attributes)) = table.get(key) {
+                    all.extend(attributes.clone());
+                }
+            }
+        }
+        all
+    }
+
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.problem.as_ref().map_or(Ok(()), |reason| {
+            Err(ConfigError::invalid("task_annotations", reason))
+        })
+    }
+
+    fn build(source: &Value) -> Result<Vec<Map>, String> {
+        let tables = match source {
+            Value::Null => return Ok(Vec::new()),
+            Value::Map(map) => vec![map.clone()],
+            Value::List(items) => items
+                .iter()
+                .map(|item| {
+                    item.as_map()
+                        .cloned()
+                        .ok_or_else(|| format!("must hold tables, not {}", item.type_name()))
+                })
+                .collect::<Result<_, _>>()?,
+            other => return Err(format!("must be a table, not {}", other.type_name())),
+        };
+        for (task, attributes) in tables.iter().flatten() {
+            if attributes.as_map().is_none() {
+                let kind = attributes.type_name();
+                return Err(format!(
+                    "`{task}` must be a table of attributes, not {kind}"
+                ));
+            }
+        }
+        Ok(tables)
+    }
+}
+
+impl Kind for Annotations {
+    const EXPECTS: &'static str = "a table of task names";
+    const SCALAR: bool = false;
+
+    fn read(value: &Value) -> Option<Self> {
+        let (tables, problem) = match Self::build(value) {
+            Ok(tables) => (tables, None),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
+        Some(Self {
+            tables,
+            source: value.clone(),
+            problem,
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::read(&json::from_slice(text.as_bytes()).ok()?)
+    }
+
+    fn write(&self) -> Value {
+        self.source.clone()
+    }
+}
+
+/// `task_queues` as written: what is missing in an entry comes from other settings when it is used.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Queues {
+    entries: Vec<(String, Map)>,
+    source: Value,
+    problem: Option<String>,
+}
+
+impl Queues {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.problem.as_ref().map_or(Ok(()), |reason| {
+            Err(ConfigError::invalid("task_queues", reason))
+        })
+    }
+
+    fn build(source: &Value) -> Result<Vec<(String, Map)>, String> {
+        let entries: Vec<(String, Map)> = match source {
+            Value::List(items) => items
+                .iter()
+                .enumerate()
+                .map(|(index, item)| match item {
+                    Value::Str(name) => Ok((name.clone(), Map::new())),
+                    Value::Map(map) => match map.get("name").and_then(Value::as_str) {
+                        Some(name) => Ok((name.to_owned(), map.clone())),
+                        None => Err(format!("entry {}: `name` is missing", index + 1)),
+                    },
+                    other => Err(format!(
+                        "entry {} must be a table, not {}",
+                        index + 1,
+                        other.type_name()
+                    )),
+                })
+                .collect::<Result<_, _>>()?,
+            Value::Map(map) => map
+                .iter()
+                .map(|(name, entry)| match entry {
+                    Value::Null => Ok((name.clone(), Map::new())),
+                    Value::Map(options) => Ok((name.clone(), options.clone())),
+                    other => Err(format!(
+                        "`{name}` must be a table, not {}",
+                        other.type_name()
+                    )),
+                })
+                .collect::<Result<_, _>>()?,
+            other => {
+                return Err(format!(
+                    "must be a list of tables, not {}",
+                    other.type_name()
+                ));
+            }
+        };
+        for (name, options) in &entries {
+            // Reading it once with any default finds what is wrong with it.
+            queue(
+                name,
+                options,
+                &Exchange::new("celery", ExchangeType::Direct),
+            )?;
+        }
+        Ok(entries)
+    }
+}
+
+impl Kind for Queues {
+    const EXPECTS: &'static str = "a list of tables";
+    const SCALAR: bool = false;
+
+    fn read(value: &Value) -> Option<Self> {
+        let (entries, problem) = match Self::build(value) {
+            Ok(entries) => (entries, None),
+            Err(problem) => (Vec::new(), Some(problem)),
+        };
+        Some(Self {
+            entries,
+            source: value.clone(),
+            problem,
+        })
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::read(&json::from_slice(text.as_bytes()).ok()?)
+    }
+
+    fn write(&self) -> Value {
+        self.source.clone()
+    }
+}
+
+/// Reads one entry of `task_queues`; an exchange that is not named is `default_exchange`.
+fn queue(name: &str, options: &Map, default_exchange: &Exchange) -> Result<Queue, String> {
+    if name.is_empty() {
+        return Err("a queue's `name` must not be empty".to_owned());
+    }
+    let wrong = |key: &str, expected: &str| format!("`{name}`: `{key}` must be {expected}");
+    let kind_of = |key: &str, value: &Value| {
+        value
+            .as_str()
+            .and_then(ExchangeType::parse)
+            .ok_or_else(|| wrong(key, "`direct`, `topic` or `fanout`"))
+    };
+    let mut made = Queue::bound(name, default_exchange.clone(), name);
+    let mut kind = None;
+    for (key, value) in options {
+        if value.is_null() {
+            continue;
+        }
+        match key.as_str() {
+            "name" => {}
+            "exchange" => match value {
+                Value::Str(exchange) if exchange.is_empty() => {}
+                Value::Str(exchange) => {
+                    made.exchange = Exchange::new(exchange, ExchangeType::Direct);
+                }
+                Value::Map(exchange) => {
+                    let exchange_name = exchange.get("name").and_then(Value::as_str);
+                    let exchange_name =
+                        exchange_name.ok_or_else(|| wrong("exchange.name", "text"))?;
+                    made.exchange = Exchange::new(exchange_name, ExchangeType::Direct);
+                    if let Some(value) = exchange.get("type") {
+                        made.exchange.kind = kind_of("exchange.type", value)?;
+                    }
+                    if let Some(durable) = exchange.get("durable") {
+                        made.exchange.durable = durable
+                            .as_bool()
+                            .ok_or_else(|| wrong("exchange.durable", "true or false"))?;
+                    }
+                }
+                _ => return Err(wrong(key, "text or a table")),
+            },
+            "exchange_type" => kind = Some(kind_of(key, value)?),
+            // Celery's old docs called it `binding_key` (Queues.add_compat, app/amqp.py).
+            "routing_key" | "binding_key" => {
+                value
+                    .as_str()
+                    .ok_or_else(|| wrong(key, "text"))?
+                    .clone_into(&mut made.routing_key);
+            }
+            "durable" | "auto_delete" | "exclusive" | "no_ack" => {
+                let flag = value.as_bool().ok_or_else(|| wrong(key, "true or false"))?;
+                match key.as_str() {
+                    "durable" => made.durable = flag,
+                    "auto_delete" => made.auto_delete = flag,
+                    "exclusive" => made.exclusive = flag,
+                    _ => made.no_ack = flag,
+                }
+            }
+            "expires" | "message_ttl" => {
+                let seconds = value
+                    .as_f64()
+                    .filter(|s| s.is_finite() && *s >= 0.0)
+                    .ok_or_else(|| wrong(key, "a number of seconds"))?;
+                if key == "expires" {
+                    made.expires = Some(seconds);
+                } else {
+                    made.message_ttl = Some(seconds);
+                }
+            }
+            "max_priority" => {
+                let max = value.as_i64().ok_or_else(|| wrong(key, "a whole number"))?;
+                made.max_priority = Some(max);
+            }
+            "queue_arguments" | "arguments" => {
+                let arguments = value.as_map().ok_or_else(|| wrong(key, "a table"))?;
+                made.arguments.extend(arguments.clone());
+            }
+            other => return Err(format!("`{name}`: there is no option `{other}`")),
+        }
+    }
+    if let Some(kind) = kind {
+        made.exchange.kind = kind;
+    }
+    Ok(made)
+}
+
+impl Settings {
+    /// The queues that are configured: those of `task_queues`, or the default one alone.
+    ///
+    /// # Errors
+    /// `Invalid` for an entry that cannot be read.
+    pub fn queues(&self) -> Result<Vec<Queue>, ConfigError> {
+        let Some(configured) = &self.task_queues else {
+            return Ok(vec![self.default_queue()]);
+        };
+        configured.check()?;
+        let default_exchange = self.default_exchange();
+        configured
+            .entries
+            .iter()
+            .map(|(name, options)| {
+                let made = queue(name, options, &default_exchange)
+                    .map_err(|reason| ConfigError::invalid("task_queues", reason))?;
+                Ok(self.with_max_priority(made))
+            })
+            .collect()
+    }
+
+    /// The queue of that name: as configured, else, where that is allowed, made up with an exchange of its own.
+    ///
+    /// # Errors
+    /// `UnknownQueue` if it is neither, `Invalid` as in [`Settings::queues`].
+    pub fn queue(&self, name: &str) -> Result<Queue, ConfigError> {
+        if let Some(known) = self.queues()?.into_iter().find(|q| q.name == name) {
+            return Ok(known);
+        }
+        if name == self.task_default_queue {
+            return Ok(self.default_queue());
+        }
+        if !self.task_create_missing_queues {
+            return Err(ConfigError::UnknownQueue {
+                queue: name.to_owned(),
+            });
+        }
+        let kind = self
+            .task_create_missing_queue_exchange_type
+            .as_deref()
+            .unwrap_or(&self.task_default_exchange_type);
+        let kind = ExchangeType::parse(kind).unwrap_or_default();
+        let mut made = Queue::bound(name, Exchange::new(name, kind), name);
+        if self.task_create_missing_queue_type != "classic" {
+            quorum(&mut made, &self.task_create_missing_queue_type);
+        }
+        Ok(self.with_max_priority(made))
+    }
+
+    /// The queue of tasks that no route sends elsewhere, from the `task_default_*` settings.
+    #[must_use]
+    pub fn default_queue(&self) -> Queue {
+        let name = self.task_default_queue.as_str();
+        let key = self.task_default_routing_key.as_deref().unwrap_or(name);
+        let mut made = Queue::bound(name, self.default_exchange(), key);
+        if self.task_default_queue_type != "classic" {
+            quorum(&mut made, &self.task_default_queue_type);
+        }
+        self.with_max_priority(made)
+    }
+
+    fn default_exchange(&self) -> Exchange {
+        let name = self
+            .task_default_exchange
+            .as_deref()
+            .unwrap_or(&self.task_default_queue);
+        let kind = ExchangeType::parse(&self.task_default_exchange_type).unwrap_or_default();
+        Exchange::new(name, kind)
+    }
+
+    fn with_max_priority(&self, mut queue: Queue) -> Queue {
+        if let Some(max) = self.task_queue_max_priority {
+            queue
+                .arguments
+                .entry("x-max-priority".to_owned())
+                .or_insert_with(|| Value::Int(max.into()));
+        }
+        queue
+    }
+}
+
+fn quorum(queue: &mut Queue, queue_type: &str) {
+    queue
+        .arguments
+        .insert("x-queue-type".to_owned(), queue_type.into());
+}
