@@ -10,6 +10,7 @@ pub mod envelope;
 mod error;
 pub mod event;
 pub mod exception;
+mod matching;
 pub mod message;
 pub mod nodename;
 pub mod pidbox;

@@ -2,7 +2,7 @@
 //!
 //! Mirrors `kombu.pidbox`.
 
-use super::{Exchange, ExchangeType, Map, Message, ProtocolError, Queue, Value};
+use super::{Exchange, ExchangeType, Map, Message, ProtocolError, Queue, Value, matching};
 
 /// Where a reply goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +133,22 @@ impl Request {
     /// # Errors
     /// `Invalid` for an unknown matcher or a bad pattern: such a request is not answered.
     pub fn is_for(&self, node: &str) -> Result<bool, ProtocolError> {
-        unimplemented!("{node}")
+        if let Some(destination) = self.destination.as_ref().filter(|d| !d.is_empty()) {
+            return Ok(destination.iter().any(|name| name == node));
+        }
+        let set = |text: &Option<String>| text.clone().filter(|t| !t.is_empty());
+        let (Some(pattern), Some(matcher)) = (set(&self.pattern), set(&self.matcher)) else {
+            return Ok(true);
+        };
+        match matcher.as_str() {
+            "glob" => Ok(matching::glob(&pattern, node)),
+            "pcre" => matching::regex(&pattern, node)
+                .map_err(|e| ProtocolError::invalid("control request", e)),
+            _ => Err(ProtocolError::invalid(
+                "control request",
+                format!("unknown matcher `{matcher}`"),
+            )),
+        }
     }
 }
 

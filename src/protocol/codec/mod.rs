@@ -4,6 +4,7 @@
 
 pub mod compression;
 pub mod json;
+mod limits;
 mod msgpack;
 pub mod pickle;
 mod registry;
