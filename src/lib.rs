@@ -4,6 +4,7 @@ pub mod backend;
 pub mod broker;
 pub mod canvas;
 pub mod config;
+pub mod producer;
 pub mod protocol;
 pub mod shutdown;
 pub mod task;
