@@ -4,10 +4,11 @@ use std::fmt;
 
 use serde::de::value::StringDeserializer;
 use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess,
-    SeqAccess, Unexpected, VariantAccess, Visitor,
+    self, Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer,
+    MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor,
 };
 
+use super::ser::NEWTYPES;
 use super::{Map, ProtocolError, Value};
 
 pub(super) fn from_value<T: de::DeserializeOwned>(value: Value) -> Result<T, ProtocolError> {
@@ -120,10 +121,29 @@ impl<'de> Deserializer<'de> for ValueDeserializer {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Failure> {
-        visitor.visit_newtype_struct(self)
+        let kind = match &self.0 {
+            Value::DateTime(_) => 1,
+            Value::Date(_) => 2,
+            Value::Time(_) => 3,
+            Value::Decimal(_) => 4,
+            Value::Uuid(_) => 5,
+            Value::BigInt(_) => 0,
+            _ => return visitor.visit_newtype_struct(self),
+        };
+        if name != WHOLE {
+            return visitor.visit_newtype_struct(self);
+        }
+        let text = String::deserialize(match self.0 {
+            Value::BigInt(digits) => Self(Value::Str(digits)),
+            other => Self(other),
+        })?;
+        visitor.visit_enum(Variant {
+            name: NEWTYPES[kind].to_owned(),
+            content: Some(text.into()),
+        })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -410,11 +430,15 @@ impl<'de> VariantAccess<'de> for Content {
     }
 }
 
-impl<'de> de::Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue)
+        deserializer.deserialize_newtype_struct(WHOLE, AnyValue)
     }
 }
+
+/// What a [`Value`] asks for, so that [`ValueDeserializer`] hands over what serde has no type for as a variant that
+/// says what it is. All other formats just give their value.
+const WHOLE: &str = "$rcelery::Value";
 
 /// Takes whatever a format has.
 struct AnyValue;
@@ -439,6 +463,21 @@ impl<'de> Visitor<'de> for AnyValue {
         deserializer: D,
     ) -> Result<Value, D::Error> {
         deserializer.deserialize_any(self)
+    }
+    fn visit_enum<A: EnumAccess<'de>>(self, access: A) -> Result<Value, A::Error> {
+        let (name, content) = access.variant::<String>()?;
+        let text = content.newtype_variant::<String>()?;
+        match NEWTYPES.iter().position(|known| *known == name) {
+            Some(0) => Ok(Value::BigInt(text)),
+            Some(1) => Ok(Value::DateTime(text)),
+            Some(2) => Ok(Value::Date(text)),
+            Some(3) => Ok(Value::Time(text)),
+            Some(4) => Ok(Value::Decimal(text)),
+            Some(5) => uuid::Uuid::parse_str(&text)
+                .map(Value::Uuid)
+                .map_err(A::Error::custom),
+            _ => Err(A::Error::custom("an enum is no value")),
+        }
     }
     fn visit_bool<E>(self, v: bool) -> Result<Value, E> {
         Ok(v.into())
@@ -604,6 +643,19 @@ mod tests {
         let holder: Holder = read(r#"{"inner":{"a":[1,NaN,18446744073709551615]}}"#).unwrap();
         let list = holder.inner.as_map().unwrap()["a"].as_list().unwrap();
         assert_eq!(list[2], Value::BigInt(u64::MAX.to_string()));
+        let all = Value::from([
+            ("a", Value::DateTime("2030-01-02T03:04:05+00:00".into())),
+            (
+                "b",
+                Value::List(vec![
+                    Value::Decimal("1.50".into()),
+                    Value::Uuid(uuid::Uuid::nil()),
+                ]),
+            ),
+            ("c", Value::BigInt("9".repeat(50))),
+            ("d", Value::Bytes(vec![255])),
+        ]);
+        assert_eq!(from_value::<Value>(all.clone()).unwrap(), all);
         let value: Value = serde_json::from_str(r#"{"a":[1,2.5,null,"x"]}"#).unwrap();
         assert_eq!(
             super::super::codec::json::to_string(&value),

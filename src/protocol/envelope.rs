@@ -12,12 +12,34 @@ use super::{DeliveryInfo, Map, Message, Properties, ProtocolError, Value};
 /// Writes the envelope. `body` goes out as base64, like kombu's.
 #[must_use]
 pub fn encode(message: &Message) -> Vec<u8> {
-    json::to_vec(&to_value(message))
+    let mut out = String::with_capacity(message.body.len() / 3 * 4 + 1024);
+    out.push_str("{\"body\":\"");
+    STANDARD.encode_string(&message.body, &mut out);
+    out.push_str("\",\"content-encoding\":");
+    json::write_str(&mut out, &message.content_encoding);
+    out.push_str(",\"content-type\":");
+    json::write_str(&mut out, &message.content_type);
+    out.push_str(",\"headers\":");
+    json::write_map(&mut out, &message.headers);
+    out.push_str(",\"properties\":");
+    json::write_map(&mut out, &properties(message));
+    out.push('}');
+    out.into_bytes()
 }
 
 /// The envelope as a value.
 #[must_use]
 pub fn to_value(message: &Message) -> Value {
+    Value::from([
+        ("body", STANDARD.encode(&message.body).into()),
+        ("content-encoding", message.content_encoding.as_str().into()),
+        ("content-type", message.content_type.as_str().into()),
+        ("headers", message.headers.clone().into()),
+        ("properties", properties(message).into()),
+    ])
+}
+
+fn properties(message: &Message) -> Map {
     let p = &message.properties;
     let mut properties = Map::new();
     let mut put = |k: &str, v: Option<Value>| {
@@ -54,13 +76,7 @@ pub fn to_value(message: &Message) -> Value {
     put("priority", Some(p.priority.unwrap_or(0).into()));
     put("body_encoding", Some("base64".into()));
     put("delivery_tag", p.delivery_tag.as_deref().map(Into::into));
-    Value::from([
-        ("body", STANDARD.encode(&message.body).into()),
-        ("content-encoding", message.content_encoding.as_str().into()),
-        ("content-type", message.content_type.as_str().into()),
-        ("headers", message.headers.clone().into()),
-        ("properties", properties.into()),
-    ])
+    properties
 }
 
 /// Reads an envelope. `headers: null` is `{}`; `body_encoding` may be `base64`, absent or `utf-8`.

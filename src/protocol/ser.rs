@@ -38,7 +38,7 @@ impl ser::Error for Failure {
 /// Name under which a [`Value`] hands over what serde has no type for.
 ///
 /// Only [`ValueSerializer`] knows these names; every other serializer sees the text that follows them.
-const NEWTYPES: [&str; 6] = [
+pub(super) const NEWTYPES: [&str; 6] = [
     "$rcelery::BigInt",
     "$rcelery::DateTime",
     "$rcelery::Date",
