@@ -1,0 +1,10 @@
+//! The app: settings and tasks, and the connections made of them.
+//!
+//! Mirrors `celery.app.base.Celery`.
+
+mod base;
+mod call;
+mod demo;
+
+pub use self::base::App;
+pub use self::call::Call;
