@@ -57,13 +57,12 @@ pub enum ConfigError {
         message: String,
     },
     /// A setting in the file or the environment is wrong.
-    #[error("{place}: {source}")]
+    #[error("{place}: {error}")]
     At {
-        /// `rcelery.toml:3`, or the name of the variable.
+        /// `rcelery.toml:3`, the name of the variable, or the option.
         place: String,
         /// What is wrong.
-        #[source]
-        source: Box<ConfigError>,
+        error: Box<ConfigError>,
     },
     /// The file cannot be read.
     #[error("can't read `{}`", path.display())]
@@ -100,7 +99,7 @@ impl ConfigError {
                 suggestion: Some(name),
                 ..
             } => Some(format!("did you mean `{name}`?")),
-            Self::At { source, .. } => source.hint(),
+            Self::At { error, .. } => error.hint(),
             Self::NoStateDirectory => {
                 Some("name a broker with -b, or set HOME or XDG_STATE_HOME".to_owned())
             }
@@ -108,17 +107,17 @@ impl ConfigError {
         }
     }
 
-    pub(super) fn invalid(key: impl Into<String>, reason: impl ToString) -> Self {
+    pub(super) fn invalid(key: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Invalid {
             key: key.into(),
-            reason: reason.to_string(),
+            reason: reason.into(),
         }
     }
 
     pub(super) fn at(self, place: impl Into<String>) -> Self {
         Self::At {
             place: place.into(),
-            source: Box::new(self),
+            error: Box::new(self),
         }
     }
 }

@@ -22,6 +22,11 @@ pub(super) trait Kind: Sized {
 
     /// The value, as `inspect conf` shows it.
     fn write(&self) -> Value;
+
+    /// Whether this value means the same as none where the setting is optional: a duration of 0.
+    fn is_none(&self) -> bool {
+        false
+    }
 }
 
 impl Kind for bool {
@@ -121,6 +126,10 @@ impl Kind for Duration {
             Value::Float(self.as_secs_f64())
         }
     }
+
+    fn is_none(&self) -> bool {
+        self.is_zero()
+    }
 }
 
 /// Reads `90`, `1.5`, `300ms`, `30s`, `5m`, `2h`, `1d`, `1w`, and sums such as `1h30m`.
@@ -206,13 +215,13 @@ impl<T: Kind> Kind for Option<T> {
         if value.is_null() {
             return Some(None);
         }
-        T::read(value).map(Some)
+        T::read(value).map(|v| Some(v).filter(|v| !v.is_none()))
     }
 
     fn parse(text: &str) -> Option<Self> {
         match text.trim() {
             "" | "none" | "None" | "null" => Some(None),
-            _ => T::parse(text).map(Some),
+            _ => T::parse(text).map(|v| Some(v).filter(|v| !v.is_none())),
         }
     }
 

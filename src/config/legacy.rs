@@ -100,6 +100,18 @@ pub fn namespaced(key: &str, namespace: &str) -> String {
     }
 }
 
+/// The variables that may hold a setting under an old name, upper-case.
+pub(super) fn old_names(setting: &str) -> Vec<String> {
+    let renamed = RENAMED.iter().filter(|(_, today)| *today == setting);
+    let mut names: Vec<String> = renamed.map(|(old, _)| old.to_ascii_uppercase()).collect();
+    for (today, old) in [("worker_", "CELERYD_"), ("beat_", "CELERYBEAT_")] {
+        if let Some(rest) = setting.strip_prefix(today) {
+            names.push(format!("{old}{}", rest.to_ascii_uppercase()));
+        }
+    }
+    names
+}
+
 fn is_setting(name: &str) -> bool {
     TABLE.iter().any(|entry| entry.name == name)
 }

@@ -549,3 +549,167 @@ fn quorum(queue: &mut Queue, queue_type: &str) {
         .arguments
         .insert("x-queue-type".to_owned(), queue_type.into());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Origin;
+
+    fn settings(entries: &[(&str, &str)]) -> Settings {
+        let mut settings = Settings::default();
+        for (key, text) in entries {
+            settings.set_text(key, text, Origin::Code).unwrap();
+        }
+        settings
+    }
+
+    fn refused(key: &str, text: &str) -> String {
+        let error = Settings::default().set_text(key, text, Origin::Code);
+        error.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn exact_name_wins_over_patterns_and_patterns_are_asked_in_order() {
+        let settings = settings(&[(
+            "task_routes",
+            r#"{"proj.video.*": {"queue": "video", "priority": 3}, "proj.*": "rest", "/.*\\.(low|slow)$/": "low",
+                "proj.video.thumb": {"queue": "fast", "serializer": "yaml"}}"#,
+        )]);
+        let queue = |task: &str| {
+            let route = settings.task_routes.of(task)?;
+            route.queue.clone()
+        };
+        assert_eq!(queue("proj.video.encode").as_deref(), Some("video"));
+        assert_eq!(queue("proj.video.thumb").as_deref(), Some("fast"));
+        assert_eq!(queue("proj.add").as_deref(), Some("rest"));
+        assert_eq!(queue("other.slow").as_deref(), Some("low"));
+        assert_eq!(queue("other.slower"), None);
+        assert_eq!(queue("proj."), None, "`*` takes at least one character");
+        let thumb = settings.task_routes.of("proj.video.thumb").unwrap();
+        assert_eq!(thumb.extra["serializer"], Value::from("yaml"));
+        assert_eq!(
+            settings.task_routes.queues().collect::<Vec<_>>(),
+            ["video", "rest", "low", "fast"]
+        );
+    }
+
+    #[test]
+    fn routers_and_pairs_are_asked_in_order() {
+        let settings = settings(&[(
+            "task_routes",
+            r#"[[["a.*", "first"], ["a.b", "exact"]], {"c": "second"}]"#,
+        )]);
+        assert_eq!(
+            settings.task_routes.of("a.b").unwrap().queue.as_deref(),
+            Some("exact")
+        );
+        assert_eq!(
+            settings.task_routes.of("c").unwrap().queue.as_deref(),
+            Some("second")
+        );
+    }
+
+    #[test]
+    fn bad_route_is_named() {
+        assert!(
+            refused("task_routes", r#"{"/(/": "q"}"#)
+                .starts_with("`task_routes`: `/(/` is not a pattern")
+        );
+        assert_eq!(
+            refused("task_routes", r#"{"a": 5}"#),
+            "`task_routes`: `a`: must be a queue's name or a table, not int"
+        );
+        assert_eq!(
+            refused("task_routes", r#"["proj.router"]"#),
+            "`task_routes`: a router must be a table, not str"
+        );
+    }
+
+    #[test]
+    fn own_annotations_override_those_of_all_tasks() {
+        let settings = settings(&[(
+            "task_annotations",
+            r#"{"*": {"rate_limit": "10/s", "acks_late": true}, "proj.add": {"rate_limit": "6/m"}}"#,
+        )]);
+        let add = settings.task_annotations.of("proj.add");
+        assert_eq!(add["rate_limit"], Value::from("6/m"));
+        assert_eq!(add["acks_late"], Value::from(true));
+        assert_eq!(
+            settings.task_annotations.of("other")["rate_limit"],
+            Value::from("10/s")
+        );
+        assert_eq!(
+            refused("task_annotations", r#"{"proj.add": "6/m"}"#),
+            "`task_annotations`: `proj.add` must be a table of attributes, not str"
+        );
+    }
+
+    #[test]
+    fn default_queue_has_celerys_shape() {
+        assert_eq!(
+            Settings::default().queues().unwrap(),
+            [Queue::direct("celery")]
+        );
+        let settings = settings(&[
+            ("task_default_queue", "hi"),
+            ("task_default_exchange", "ex"),
+            ("task_default_exchange_type", "topic"),
+            ("task_default_routing_key", "hi.#"),
+            ("task_queue_max_priority", "10"),
+        ]);
+        let queue = &settings.queues().unwrap()[0];
+        assert_eq!(queue.exchange, Exchange::new("ex", ExchangeType::Topic));
+        assert_eq!(queue.routing_key, "hi.#");
+        assert_eq!(queue.arguments["x-max-priority"], Value::Int(10));
+    }
+
+    #[test]
+    fn configured_queues_share_the_default_exchange_unless_they_name_one() {
+        let settings = settings(&[(
+            "task_queues",
+            r#"[{"name": "celery"}, {"name": "hi", "routing_key": "h"},
+                {"name": "media", "exchange": "m", "exchange_type": "topic", "routing_key": "media.#",
+                 "queue_arguments": {"x-max-priority": 5}}]"#,
+        )]);
+        let queues = settings.queues().unwrap();
+        assert_eq!(queues[0], Queue::direct("celery"));
+        assert_eq!(queues[1].exchange.name, "celery");
+        assert_eq!(queues[1].routing_key, "h");
+        assert_eq!(queues[2].exchange, Exchange::new("m", ExchangeType::Topic));
+        assert_eq!(queues[2].arguments["x-max-priority"], Value::Int(5));
+    }
+
+    #[test]
+    fn missing_queue_is_made_up_or_refused() {
+        assert_eq!(
+            Settings::default().queue("new").unwrap(),
+            Queue::direct("new")
+        );
+        let settings = settings(&[("task_create_missing_queues", "false")]);
+        assert_eq!(
+            settings.queue("new").unwrap_err().to_string(),
+            "queue `new` is not in `task_queues`, and `task_create_missing_queues` is off"
+        );
+        assert_eq!(settings.queue("celery").unwrap(), Queue::direct("celery"));
+    }
+
+    #[test]
+    fn bad_queue_is_named() {
+        for (text, reason) in [
+            (r#"[{"exchange": "x"}]"#, "entry 1: `name` is missing"),
+            (
+                r#"[{"name": "q", "exchange_type": "x"}]"#,
+                "`q`: `exchange_type` must be `direct`, `topic` or `fanout`",
+            ),
+            (
+                r#"[{"name": "q", "priority": 3}]"#,
+                "`q`: there is no option `priority`",
+            ),
+        ] {
+            assert_eq!(
+                refused("task_queues", text),
+                format!("`task_queues`: {reason}")
+            );
+        }
+    }
+}

@@ -633,6 +633,7 @@ fn normalise(name: &str, value: &Value) -> Value {
         ("result_backend_max_retries", Value::Float(f)) if *f == f64::INFINITY => Value::Null,
         ("result_backend_max_retries", Value::Str(s)) if s == "inf" => Value::Null,
         ("database_table_names" | "database_table_schemas", Value::Null) => Map::new().into(),
+        ("task_routes" | "task_annotations", Value::List(l)) if l.is_empty() => Value::Null,
         _ => value.clone(),
     }
 }
@@ -704,5 +705,195 @@ fn mask_one(url: &str) -> String {
             format!("{scheme}://{user}:**{}", &rest[at..])
         }
         _ => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(key: &str, value: impl Into<Value>) -> Result<Settings, String> {
+        let mut settings = Settings::default();
+        settings
+            .set(key, &value.into(), Origin::Code)
+            .map(|()| settings)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn names_are_unique_and_disjoint_from_what_does_not_apply() {
+        let mut seen = std::collections::HashSet::new();
+        for entry in TABLE {
+            assert!(seen.insert(entry.name), "{} is there twice", entry.name);
+            assert!(!NOT_APPLICABLE.contains(&entry.name), "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn every_default_can_be_set_again_from_its_own_value() {
+        let defaults = Settings::default();
+        for entry in TABLE {
+            let value = (entry.write)(&defaults);
+            let mut settings = Settings::default();
+            settings
+                .set(entry.name, &value, Origin::Code)
+                .unwrap_or_else(|error| panic!("{}: {error}", entry.name));
+            assert_eq!((entry.write)(&settings), value, "{}", entry.name);
+        }
+    }
+
+    #[test]
+    fn unknown_setting_names_the_nearest() {
+        let mut settings = Settings::default();
+        let error = settings
+            .set("task_ack_late", &true.into(), Origin::Code)
+            .unwrap_err();
+        assert_eq!(error.to_string(), "unknown setting `task_ack_late`");
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("did you mean `task_acks_late`?")
+        );
+        let error = settings
+            .set("zebra", &true.into(), Origin::Code)
+            .unwrap_err();
+        assert_eq!(error.hint(), None);
+    }
+
+    #[test]
+    fn python_only_setting_is_told_apart_from_a_typing_error() {
+        for key in ["worker_hijack_root_logger", "s3_bucket", "imports"] {
+            let error = set(key, true).unwrap_err();
+            assert!(error.ends_with("does not apply to rcelery"), "{error}");
+        }
+    }
+
+    #[test]
+    fn wrong_type_says_what_is_expected_and_changes_nothing() {
+        assert_eq!(
+            set("task_acks_late", "maybe").unwrap_err(),
+            "`task_acks_late` must be true or false, not the text `maybe`"
+        );
+        assert_eq!(
+            set("result_expires", "soon").unwrap_err(),
+            "`result_expires` must be a number of seconds, or text such as \"30s\", \"5m\", \"1h\", \"1d\", \
+             not the text `soon`"
+        );
+        let mut settings = Settings::default();
+        settings
+            .set("timezone", &"Mars/Olympus".into(), Origin::Code)
+            .unwrap_err();
+        assert_eq!(settings.timezone, None);
+        assert_eq!(settings.origin("timezone"), &Origin::Default);
+    }
+
+    #[test]
+    fn celerys_other_forms_are_taken() {
+        let settings = set(
+            "broker_url",
+            vec![Value::from("redis://a"), Value::from("redis://b")],
+        )
+        .unwrap();
+        assert_eq!(settings.broker_url.as_deref(), Some("redis://a;redis://b"));
+        assert_eq!(
+            set("broker_use_ssl", true).unwrap().broker_use_ssl,
+            Some(Map::new())
+        );
+        assert_eq!(set("broker_use_ssl", false).unwrap().broker_use_ssl, None);
+        let settings = set("task_default_delivery_mode", "transient").unwrap();
+        assert_eq!(settings.task_default_delivery_mode, 1);
+        let settings = set("task_default_rate_limit", 5).unwrap();
+        assert_eq!(settings.task_default_rate_limit.as_deref(), Some("5"));
+        let settings = set("result_expires", Value::Null).unwrap();
+        assert_eq!(settings.result_expires, None);
+        let settings = set("worker_concurrency", "auto").unwrap();
+        assert_eq!(settings.worker_concurrency, None);
+    }
+
+    #[test]
+    fn zero_is_never_where_a_duration_is_optional() {
+        assert_eq!(set("result_expires", 0).unwrap().result_expires, None);
+        assert_eq!(set("task_time_limit", 0).unwrap().task_time_limit, None);
+        assert_eq!(
+            set("control_queue_ttl", 0).unwrap().control_queue_ttl,
+            Duration::ZERO
+        );
+    }
+
+    #[test]
+    fn text_is_read_as_the_settings_type() {
+        let mut settings = Settings::default();
+        for (key, text) in [
+            ("worker_concurrency", "4"),
+            ("task_acks_late", "Yes"),
+            ("task_time_limit", "5m"),
+            ("accept_content", "json,yaml"),
+            ("broker_transport_options", r#"{"visibility_timeout": 60}"#),
+            ("task_routes", r#"{"a.*": {"queue": "a"}}"#),
+            ("timezone", "Europe/Rome"),
+        ] {
+            settings.set_text(key, text, Origin::Code).unwrap();
+        }
+        assert_eq!(settings.worker_concurrency, Some(4));
+        assert!(settings.task_acks_late);
+        assert_eq!(settings.task_time_limit, Some(Duration::from_secs(300)));
+        assert_eq!(settings.accept_content, ["json", "yaml"]);
+        assert_eq!(
+            settings.broker_transport_options["visibility_timeout"],
+            Value::Int(60)
+        );
+        assert_eq!(
+            settings.task_routes.of("a.b").unwrap().queue.as_deref(),
+            Some("a")
+        );
+        assert_eq!(settings.time_zone().iana_name(), Some("Europe/Rome"));
+        let error = settings
+            .set_text("worker_concurrency", "four", Origin::Code)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`worker_concurrency` must be a whole number of at least 0, not `four`"
+        );
+    }
+
+    #[test]
+    fn map_has_what_was_set_and_hides_passwords() {
+        let mut settings = Settings::default();
+        settings
+            .set("broker_url", &"redis://u:geheim@h/0".into(), Origin::Code)
+            .unwrap();
+        settings.task_acks_late = true;
+        let options = Value::from([
+            ("password", "geheim".into()),
+            ("visibility_timeout", 5.into()),
+        ]);
+        settings
+            .set("broker_transport_options", &options, Origin::Code)
+            .unwrap();
+        let map = settings.to_map(false);
+        assert_eq!(
+            map.keys().collect::<Vec<_>>(),
+            ["broker_url", "broker_transport_options", "task_acks_late"]
+        );
+        assert_eq!(map["broker_url"], Value::from("redis://u:**@h/0"));
+        assert!(!format!("{map:?}").contains("geheim"));
+        assert_eq!(settings.to_map(true).len(), TABLE.len());
+    }
+
+    #[test]
+    fn only_passwords_are_masked() {
+        for (url, shown) in [
+            ("redis://:p@h:6379/0", "redis://:**@h:6379/0"),
+            ("redis://u:p/w?x@h/0", "redis://u:**@h/0"),
+            ("redis://h/0", "redis://h/0"),
+            ("amqp://guest@h//", "amqp://guest@h//"),
+            (
+                "redis://a:1@h;redis://b:2@i",
+                "redis://a:**@h;redis://b:**@i",
+            ),
+            ("sqlite:////home/a@b/c.db", "sqlite:////home/a@b/c.db"),
+            ("a plain text", "a plain text"),
+        ] {
+            assert_eq!(mask_url(url), shown);
+        }
     }
 }
