@@ -6,6 +6,8 @@ mod base;
 mod consumer;
 mod delivery;
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 mod registry;
 mod url;
 mod virtual_exchange;
