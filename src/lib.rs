@@ -5,6 +5,7 @@ pub mod backend;
 pub mod broker;
 pub mod canvas;
 pub mod config;
+pub mod events;
 pub mod pidbox;
 pub mod producer;
 pub mod protocol;
