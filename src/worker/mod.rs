@@ -2,10 +2,23 @@
 //!
 //! Mirrors `celery.worker`.
 
+mod complete;
+pub mod core;
 pub mod directive;
+mod error;
+mod execute;
+mod follow;
+mod options;
+mod rate_limit;
 mod request;
 pub mod state;
+mod store;
+mod strategy;
+mod timer;
 
+pub use self::core::Core;
 pub use self::directive::Directive;
+pub use self::error::WorkerError;
+pub use self::options::{Info, WorkerOptions};
 pub use self::request::Request;
 pub use self::state::State;

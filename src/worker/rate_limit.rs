@@ -20,7 +20,11 @@ impl Bucket {
     /// A bucket that lets one request through each `interval`, the first at once.
     #[must_use]
     pub fn new(interval: Duration, now: Instant) -> Self {
-        Self { interval, free_at: now, waiting: VecDeque::new() }
+        Self {
+            interval,
+            free_at: now,
+            waiting: VecDeque::new(),
+        }
     }
 
     /// Changes the interval; those that wait keep waiting.
@@ -46,7 +50,10 @@ impl Bucket {
             return None;
         }
         let request = self.waiting.pop_front()?;
-        self.free_at = self.free_at.max(now - self.interval.min(Duration::from_millis(50))) + self.interval;
+        self.free_at = self
+            .free_at
+            .max(now - self.interval.min(Duration::from_millis(50)))
+            + self.interval;
         Some(request)
     }
 
@@ -57,7 +64,8 @@ impl Bucket {
 
     /// Takes out those for which `wanted` says so.
     pub fn take(&mut self, wanted: impl Fn(&Request) -> bool) -> Vec<Arc<Request>> {
-        let (taken, kept): (VecDeque<_>, VecDeque<_>) = self.waiting.drain(..).partition(|r| wanted(r));
+        let (taken, kept): (VecDeque<_>, VecDeque<_>) =
+            self.waiting.drain(..).partition(|r| wanted(r));
         self.waiting = kept;
         taken.into()
     }

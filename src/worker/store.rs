@@ -123,7 +123,10 @@ async fn persist(
             return Err(error);
         }
         if tries == 0 {
-            tracing::warn!("can't store {} result(s), trying again until it works: {error}", metas.len());
+            tracing::warn!(
+                "can't store {} result(s), trying again until it works: {error}",
+                metas.len()
+            );
         }
         tries += 1;
         tokio::select! {

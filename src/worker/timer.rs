@@ -48,9 +48,16 @@ impl Timer {
 
     /// Takes out those for which `wanted` says so.
     pub fn take(&mut self, wanted: impl Fn(&Request) -> bool) -> Vec<Arc<Request>> {
-        let keys: Vec<u64> = self.held.iter().filter(|(_, r)| wanted(r)).map(|(key, _)| *key).collect();
-        let mut taken: Vec<(u64, Arc<Request>)> =
-            keys.into_iter().filter_map(|key| self.held.remove(&key).map(|r| (key, r))).collect();
+        let keys: Vec<u64> = self
+            .held
+            .iter()
+            .filter(|(_, r)| wanted(r))
+            .map(|(key, _)| *key)
+            .collect();
+        let mut taken: Vec<(u64, Arc<Request>)> = keys
+            .into_iter()
+            .filter_map(|key| self.held.remove(&key).map(|r| (key, r)))
+            .collect();
         taken.sort_by_key(|(key, _)| *key);
         taken.into_iter().map(|(_, r)| r).collect()
     }

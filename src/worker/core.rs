@@ -1,0 +1,254 @@
+//! What all parts of a worker share, and the worker as the host of its tasks.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::store::Storer;
+use super::{Directive, Request, State};
+use crate::app::App;
+use crate::backend::{Backend, Stored};
+use crate::config::Settings;
+use crate::events::Dispatcher;
+use crate::producer::Producer;
+use crate::protocol::codec::Accept;
+use crate::protocol::result::Extended;
+use crate::protocol::{
+    LamportClock, Nodename, ResultMeta, ResultTuple, State as TaskState, Value, time,
+};
+use crate::shutdown::Shutdown;
+use crate::task::{Context, Host, HostError, Registry, TimeLimits};
+
+/// What all parts of a worker share.
+pub struct Core {
+    /// The app whose tasks it runs.
+    pub app: App,
+    /// The app's settings, command line applied.
+    pub settings: Arc<Settings>,
+    /// All tasks, annotations applied, `celery.*` included.
+    pub tasks: Registry,
+    /// Its node name.
+    pub nodename: Nodename,
+    /// What it is doing now.
+    pub state: State,
+    /// The app clock: of events and `inspect clock`.
+    pub clock: Arc<LamportClock>,
+    /// Sends events.
+    pub events: Arc<Dispatcher>,
+    /// Sends follow-ups and retries.
+    pub producer: Arc<Producer>,
+    /// The result back end.
+    pub backend: Arc<dyn Backend>,
+    /// Stores results.
+    pub storer: Storer,
+    /// To the consumer loop.
+    pub directives: mpsc::Sender<Directive>,
+    /// Stopping.
+    pub shutdown: Shutdown,
+    /// The content types that may be decoded.
+    pub accept: Accept,
+    /// The zone of `date_done`.
+    pub zone: TimeZone,
+    /// Time limits of tasks that have none: the command line's, else the settings'.
+    pub limits: TimeLimits,
+    /// Deliveries per slot; 0 means no limit.
+    pub prefetch_multiplier: u32,
+    /// How long a soft shutdown waits.
+    pub soft_timeout: Duration,
+    /// Bounds how many runs have ended and are not settled, should the back end be slower than the tasks.
+    pub unsettled: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Core({})", self.nodename)
+    }
+}
+
+impl Core {
+    /// Whether nothing is stored for a request, its own wish first.
+    #[must_use]
+    pub fn ignores_result(&self, request: &Request) -> bool {
+        let option = self
+            .tasks
+            .get(request.task())
+            .and_then(|t| t.options().ignore_result);
+        request
+            .message
+            .header
+            .ignore_result
+            .or(option)
+            .unwrap_or(self.settings.task_ignore_result)
+            || !self.backend.is_enabled()
+    }
+
+    /// Whether a failure is stored for a request.
+    #[must_use]
+    pub fn stores_errors(&self, request: &Request) -> bool {
+        if !self.ignores_result(request) {
+            return true;
+        }
+        let option = self
+            .tasks
+            .get(request.task())
+            .and_then(|t| t.options().store_errors_even_if_ignored);
+        self.backend.is_enabled()
+            && option.unwrap_or(self.settings.task_store_errors_even_if_ignored)
+    }
+
+    /// Whether a request is acknowledged after its run.
+    #[must_use]
+    pub fn acks_late(&self, request: &Request) -> bool {
+        let option = self
+            .tasks
+            .get(request.task())
+            .and_then(|t| t.options().acks_late);
+        option.unwrap_or(self.settings.task_acks_late)
+    }
+
+    /// The time limits of a request: its own, then remote control's, then the task's, then the worker's.
+    #[must_use]
+    pub fn limits(&self, request: &Request) -> TimeLimits {
+        let seconds = |s: Option<f64>| {
+            s.filter(|s| *s > 0.0)
+                .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        };
+        let (hard, soft) = request.message.header.timelimit;
+        let controlled = self.state.lock().time_limits.get(request.task()).copied();
+        let options = self.tasks.get(request.task()).map(|t| t.options());
+        let task = controlled.unwrap_or_else(|| TimeLimits {
+            soft: options.and_then(|o| o.soft_time_limit),
+            hard: options.and_then(|o| o.time_limit),
+        });
+        TimeLimits {
+            soft: seconds(soft).or(task.soft).or(self.limits.soft),
+            hard: seconds(hard).or(task.hard).or(self.limits.hard),
+        }
+    }
+
+    /// A meta of a request, with everything that is known of it.
+    #[must_use]
+    pub fn meta(
+        &self,
+        request: &Request,
+        status: TaskState,
+        result: Value,
+        children: Vec<ResultTuple>,
+    ) -> ResultMeta {
+        let header = &request.message.header;
+        let mut meta = ResultMeta::new(request.id(), status, result);
+        meta.children = Some(children);
+        meta.group_id.clone_from(&header.group);
+        meta.parent_id.clone_from(&header.parent_id);
+        if meta.status.is_ready() {
+            meta.date_done = Some(time::isoformat(Timestamp::now(), &self.zone));
+        }
+        if self.settings.result_extended {
+            meta.extended = Some(Extended {
+                name: Some(request.task().to_owned()),
+                args: request.message.args.clone().into(),
+                kwargs: request.message.kwargs.clone().into(),
+                worker: Some(self.nodename.to_string()),
+                retries: Some(header.retries.into()),
+                queue: Some(request.delivery_info.routing_key.clone()),
+            });
+            if header.stamped_headers.is_some() {
+                meta.stamped_headers.clone_from(&header.stamped_headers);
+                meta.stamps.clone_from(&header.stamps);
+            }
+        }
+        meta
+    }
+
+    /// Whether a request is revoked, by its id or by a stamp; says by which stamp.
+    #[must_use]
+    pub fn revoked(&self, request: &Request) -> Option<Option<String>> {
+        let state = self.state.lock();
+        if state.is_revoked(request.id(), Instant::now()) {
+            return Some(None);
+        }
+        for (name, revoked) in &state.revoked_stamps {
+            let Some(stamp) = request.message.header.stamps.get(name) else {
+                continue;
+            };
+            let stamps = stamp.as_list().unwrap_or(std::slice::from_ref(stamp));
+            if let Some(hit) = stamps.iter().find(|s| revoked.contains(s)) {
+                let hit = crate::protocol::repr::pyrepr(hit);
+                return Some(Some(format!("{{'{name}': {hit}}}")));
+            }
+        }
+        None
+    }
+}
+
+/// The worker as the host of its tasks.
+#[derive(Debug)]
+pub struct WorkerHost {
+    core: Arc<Core>,
+}
+
+impl WorkerHost {
+    /// The host of tasks of this worker.
+    #[must_use]
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}
+
+#[async_trait]
+impl Host for WorkerHost {
+    async fn store_state(
+        &self,
+        cx: &Context,
+        state: TaskState,
+        meta: Value,
+    ) -> Result<(), HostError> {
+        let request = cx.request();
+        if request.ignore_result {
+            return Ok(());
+        }
+        let core = &self.core;
+        let mut stored = ResultMeta::new(cx.id(), state, meta);
+        stored.children = Some(cx.children());
+        stored.group_id.clone_from(&request.header.group);
+        stored.parent_id.clone_from(&request.header.parent_id);
+        if core.settings.result_extended {
+            stored.extended = Some(Extended {
+                name: Some(cx.task().to_owned()),
+                args: request.args.clone().into(),
+                kwargs: request.kwargs.clone().into(),
+                worker: Some(core.nodename.to_string()),
+                retries: Some(cx.retries().into()),
+                queue: Some(request.delivery_info.routing_key.clone()),
+            });
+        }
+        let what = || format!("storing a state of {}[{}]", cx.task(), cx.id());
+        match core.storer.store(stored).await {
+            Ok(Stored::Written | Stored::AlreadySuccess) => Ok(()),
+            Err(error) => Err(HostError {
+                what: what(),
+                source: Some(Box::new(error)),
+            }),
+        }
+    }
+
+    async fn stored_state(&self, task_id: &str) -> Result<Option<TaskState>, HostError> {
+        match self.core.backend.get(task_id).await {
+            Ok(meta) => Ok(meta.map(|m| m.status)),
+            Err(error) => Err(HostError {
+                what: format!("reading the state of task {task_id}"),
+                source: Some(Box::new(error)),
+            }),
+        }
+    }
+
+    fn app(&self) -> &(dyn Any + Send + Sync) {
+        &self.core.app
+    }
+}

@@ -1,0 +1,171 @@
+//! One request from its start to its end.
+//!
+//! Mirrors `celery.worker.request.Request.execute_using_pool` and `celery.app.trace`.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::oneshot;
+
+use super::core::{Core, WorkerHost};
+use super::state::Phase;
+use super::strategy::{Decision, Discard, decide};
+use super::{Request, complete};
+use crate::broker::Settle;
+use crate::protocol::{Map, State as TaskState, Value};
+use crate::task::{self, Context, Job, Stop};
+
+/// Runs a request in a slot, which is given back when the task's code is gone.
+pub(super) async fn execute(
+    core: Arc<Core>,
+    request: Arc<Request>,
+    slot: Box<dyn Any + Send + Sync>,
+) {
+    // Held to the end: the back end being slow must slow the tasks down, not fill the memory.
+    let Ok(_unsettled) = Arc::clone(&core.unsettled).acquire_owned().await else {
+        return;
+    };
+    let revoked = core.revoked(&request);
+    match decide(&request, revoked.is_some(), jiff::Timestamp::now()) {
+        Decision::Discard(why) => {
+            discard(&core, &request, why, revoked.flatten()).await;
+            core.state.lock().remove(&request);
+            return;
+        }
+        Decision::Hold(_) | Decision::Run => {}
+    }
+    let Some(runnable) = core.tasks.get(request.task()).cloned() else {
+        complete::unregistered(&core, &request).await;
+        core.state.lock().remove(&request);
+        return;
+    };
+    if is_done_already(&core, &request).await {
+        tracing::info!("Task {} has succeeded before: skipped", request.label());
+        complete::settle(&core, &request, Settle::Ack);
+        core.state.lock().remove(&request);
+        return;
+    }
+    let late = core.acks_late(&request);
+    if !late {
+        complete::settle(&core, &request, Settle::Ack);
+    }
+    let (stop, stopped) = oneshot::channel();
+    request.arm(stop);
+    request.mark_started(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64(),
+    );
+    core.state.lock().place(Phase::Active, &request);
+    let pid = std::process::id();
+    tracing::debug!("Task accepted: {} pid:{pid}", request.label());
+    let options = runnable.options();
+    if options.send_events {
+        core.events.task("task-started", || event(&request, []));
+    }
+    let ignore_result = core.ignores_result(&request);
+    let tracks = options
+        .track_started
+        .unwrap_or(core.settings.task_track_started);
+    if tracks && !ignore_result {
+        let who = [
+            ("pid", pid.into()),
+            ("hostname", core.nodename.as_str().into()),
+        ];
+        core.storer
+            .post(core.meta(&request, TaskState::STARTED, Value::from(who), Vec::new()))
+            .await;
+    }
+
+    let message = &request.message;
+    let context = Context::new(
+        task::Request {
+            header: message.header.clone(),
+            args: message.args.clone(),
+            kwargs: message.kwargs.clone(),
+            ignore_result,
+            delivery_info: request.delivery_info.clone(),
+            priority: request.priority,
+            reply_to: request.reply_to.clone(),
+            correlation_id: request.correlation_id.clone(),
+            hostname: core.nodename.to_string(),
+        },
+        Arc::new(WorkerHost::new(Arc::clone(&core))),
+        tokio_util::sync::CancellationToken::new(),
+        slot,
+    );
+    let caller = context.caller();
+    let job = Job {
+        task: runnable,
+        context,
+        args: message.args.clone(),
+        kwargs: message.kwargs.clone(),
+        limits: core.limits(&request),
+    };
+    let stop = async {
+        match stopped.await {
+            Ok(why) => why,
+            // Nobody can stop it any more: it ends by itself.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let started = Instant::now();
+    let outcome = task::run(job, stop, random()).await;
+    complete::complete(&core, &request, outcome, &caller, started.elapsed()).await;
+    core.state.lock().remove(&request);
+}
+
+/// Records that a request is not run.
+pub(super) async fn discard(core: &Core, request: &Request, why: Discard, stamp: Option<String>) {
+    let by = stamp
+        .map(|s| format!(" (revoked by header: {s})"))
+        .unwrap_or_default();
+    if why == Discard::Expired {
+        tracing::info!("Task {} expired", request.label());
+    } else {
+        tracing::info!("Discarding revoked task: {}{by}", request.label());
+    }
+    complete::revoked(core, request, why.as_str(), None).await;
+}
+
+/// A message that was delivered before and whose task has succeeded (`worker_deduplicate_successful_tasks`).
+async fn is_done_already(core: &Core, request: &Request) -> bool {
+    if !core.settings.worker_deduplicate_successful_tasks
+        || !request.delivery_info.redelivered
+        || !core.acks_late(request)
+        || core.ignores_result(request)
+    {
+        return false;
+    }
+    match core.backend.get(request.id()).await {
+        Ok(meta) => meta.is_some_and(|m| m.status == TaskState::SUCCESS),
+        Err(error) => {
+            tracing::warn!(
+                "can't tell whether {} has succeeded before, running it: {error}",
+                request.label()
+            );
+            false
+        }
+    }
+}
+
+/// The fields of an event about a request.
+pub(super) fn event<const N: usize>(request: &Request, more: [(&str, Value); N]) -> Map {
+    let mut fields = Map::with_capacity(N + 1);
+    fields.insert("uuid".to_owned(), request.id().into());
+    fields.extend(more.into_iter().map(|(k, v)| (k.to_owned(), v)));
+    fields
+}
+
+/// A number in 0..1, to spread retries; not for secrets.
+fn random() -> f64 {
+    let bits = uuid::Uuid::new_v4().as_u128() & 0xFFFF_FFFF;
+    f64::from(u32::try_from(bits).unwrap_or_default()) / (f64::from(u32::MAX) + 1.0)
+}
+
+/// Why a running task is stopped, from the signal that a revoke names.
+pub(super) fn terminate(signal: &str) -> Stop {
+    Stop::Terminate(signal.to_owned())
+}
