@@ -52,14 +52,14 @@ fn properties(message: &Message) -> Map {
         p.correlation_id.as_deref().map(Into::into),
     );
     put("reply_to", p.reply_to.as_deref().map(Into::into));
-    put("expiration", p.expiration.as_deref().map(Into::into));
+    for (k, v) in &p.extra {
+        put(k, Some(v.clone()));
+    }
     put(
         "delivery_mode",
         Some(i64::from(p.delivery_mode.unwrap_or(2)).into()),
     );
-    for (k, v) in &p.extra {
-        put(k, Some(v.clone()));
-    }
+    put("expiration", p.expiration.as_deref().map(Into::into));
     let mut info = Map::new();
     info.insert(
         "exchange".to_owned(),

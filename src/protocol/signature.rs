@@ -102,4 +102,130 @@ impl Signature {
     pub fn set_option(&mut self, name: &str, value: impl Into<Value>) {
         self.options.insert(name.to_owned(), value.into());
     }
+
+    /// The signature as it is sent after a task that returned `result`: the result is its first argument, unless the
+    /// signature is immutable.
+    #[must_use]
+    pub fn with_result(&self, result: Value) -> Self {
+        let mut sig = self.clone();
+        if !sig.immutable {
+            sig.args.insert(0, result);
+        }
+        sig
+    }
+
+    /// Merges options in: new over old, but `group_id`, `stamped_headers` and the stamps themselves keep the value
+    /// that is stored.
+    pub fn merge_options(&mut self, options: &Map) {
+        let stamps: Vec<String> = match self.options.get("stamped_headers") {
+            Some(Value::List(names)) => names
+                .iter()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+            _ => Vec::new(),
+        };
+        for (name, value) in options {
+            let kept = name == "group_id" || name == "stamped_headers" || stamps.contains(name);
+            if !(kept && self.options.contains_key(name)) {
+                self.options.insert(name.clone(), value.clone());
+            }
+        }
+    }
+
+    /// Applies the signature with more arguments and options: arguments go first and keyword arguments over the stored
+    /// ones, unless the signature is immutable; options merge in any case.
+    #[must_use]
+    pub fn applied(&self, args: Vec<Value>, kwargs: &Map, options: &Map) -> Self {
+        let mut sig = self.clone();
+        sig.merge_options(options);
+        if !sig.immutable {
+            let stored = std::mem::replace(&mut sig.args, args);
+            sig.args.extend(stored);
+            for (name, value) in kwargs {
+                sig.kwargs.insert(name.clone(), value.clone());
+            }
+        }
+        sig
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add() -> Signature {
+        Signature {
+            args: vec![2.into()],
+            ..Signature::new("add")
+        }
+    }
+
+    #[test]
+    fn a_result_goes_first_unless_immutable() {
+        assert_eq!(add().with_result(1.into()).args, [1.into(), 2.into()]);
+        let fixed = Signature {
+            immutable: true,
+            ..add()
+        };
+        assert_eq!(fixed.with_result(1.into()), fixed);
+    }
+
+    #[test]
+    fn stored_group_and_stamps_stay() {
+        let mut sig = add();
+        sig.set_option("group_id", "g1");
+        sig.set_option("queue", "slow");
+        sig.set_option("stamped_headers", vec![Value::from("project")]);
+        sig.set_option("project", "p-1");
+        let new = Value::from([
+            ("group_id", "g2".into()),
+            ("queue", "fast".into()),
+            ("project", "p-2".into()),
+            ("priority", 3.into()),
+        ]);
+        sig.merge_options(new.as_map().unwrap());
+        assert_eq!(sig.option_str("group_id"), Some("g1"));
+        assert_eq!(sig.option_str("queue"), Some("fast"));
+        assert_eq!(sig.option_str("project"), Some("p-1"));
+        assert_eq!(sig.option("priority"), Some(&3.into()));
+    }
+
+    #[test]
+    fn arguments_merge_unless_immutable() {
+        let kwargs = Value::from([("x", 1.into())]);
+        let options = Value::from([("queue", "q".into())]);
+        let (kwargs, options) = (kwargs.as_map().unwrap(), options.as_map().unwrap());
+        let applied = add().applied(vec![1.into()], kwargs, options);
+        assert_eq!(applied.args, [1.into(), 2.into()]);
+        assert_eq!(applied.kwargs["x"], 1.into());
+        let fixed = Signature {
+            immutable: true,
+            ..add()
+        };
+        let applied = fixed.applied(vec![1.into()], kwargs, options);
+        assert_eq!((applied.args, applied.kwargs.len()), (vec![2.into()], 0));
+        assert_eq!(applied.options["queue"], "q".into());
+    }
+
+    #[test]
+    fn unknown_keys_are_kept_and_wrong_types_refused() {
+        let value = Value::from([
+            ("task", "t".into()),
+            ("args", Value::Null),
+            ("extra", 1.into()),
+        ]);
+        let sig = Signature::from_value(&value).unwrap();
+        assert_eq!(sig.to_value().as_map().unwrap()["extra"], 1.into());
+        for (name, wrong) in [
+            ("task", Value::Null),
+            ("args", 1.into()),
+            ("kwargs", "x".into()),
+            ("options", true.into()),
+        ] {
+            let mut map = value.as_map().unwrap().clone();
+            map.insert(name.to_owned(), wrong);
+            assert!(Signature::from_value(&Value::Map(map)).is_err(), "{name}");
+        }
+    }
 }

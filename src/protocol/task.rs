@@ -385,12 +385,8 @@ impl TaskMessage {
         serializer: &str,
         compression: Option<&str>,
     ) -> Result<Message, ProtocolError> {
-        let body = Value::List(vec![
-            Value::List(self.args.clone()),
-            Value::Map(self.kwargs.clone()),
-            self.embed.to_value(),
-        ]);
-        let encoded = codec::encode(serializer, &body)?;
+        let encoded =
+            codec::encode_task(serializer, &self.args, &self.kwargs, &self.embed.to_value())?;
         let mut headers = self.header.to_headers();
         let mut message = Message {
             content_type: encoded.content_type.to_owned(),

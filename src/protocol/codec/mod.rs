@@ -10,4 +10,5 @@ pub mod pickle;
 mod registry;
 mod yaml;
 
+pub(super) use self::registry::encode_task;
 pub use self::registry::{Accept, Encoded, decode, decode_body, encode, serializer_names};

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{compression, json, msgpack, pickle, yaml};
-use crate::protocol::{Message, ProtocolError, Value};
+use crate::protocol::{Map, Message, ProtocolError, Value};
 
 /// A serialized body with its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,13 +121,44 @@ pub fn encode(serializer: &str, value: &Value) -> Result<Encoded, ProtocolError>
     })
 }
 
+/// Serializes the body of a task message, `[args, kwargs, embed]`; JSON without copying the arguments first.
+///
+/// # Errors
+/// As [`encode`].
+pub(in crate::protocol) fn encode_task(
+    serializer: &str,
+    args: &[Value],
+    kwargs: &Map,
+    embed: &Value,
+) -> Result<Encoded, ProtocolError> {
+    let json = &CODECS[0];
+    if serializer != json.name && serializer != json.content_type {
+        let parts = [args.to_vec().into(), kwargs.clone().into(), embed.clone()];
+        return encode(serializer, &Value::List(parts.into()));
+    }
+    let mut body = String::with_capacity(128);
+    body.push('[');
+    json::write_list(&mut body, args);
+    body.push(',');
+    json::write_map(&mut body, kwargs);
+    body.push(',');
+    json::write(&mut body, embed);
+    body.push(']');
+    Ok(Encoded {
+        content_type: json.content_type,
+        content_encoding: json.content_encoding,
+        body: body.into(),
+    })
+}
+
 /// Deserializes bytes of a content type. `application/data` is bytes, `text/plain` text; both are always accepted.
 ///
 /// # Errors
 /// `Refused` if the type is not accepted or unknown, `Decode` if the bytes are not what it says.
 pub fn decode(content_type: &str, bytes: &[u8], accept: &Accept) -> Result<Value, ProtocolError> {
     match content_type {
-        "application/data" => return Ok(Value::Bytes(bytes.to_vec())),
+        // A message without content type is data (kombu/serialization.py, `loads`).
+        "" | "application/data" => return Ok(Value::Bytes(bytes.to_vec())),
         "text/plain" | "application/text" => {
             let text = std::str::from_utf8(bytes).map_err(|e| ProtocolError::decode("body", e))?;
             return Ok(text.into());
