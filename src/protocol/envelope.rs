@@ -107,13 +107,13 @@ pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
     let Value::Map(mut p) = properties else {
         return Err(invalid("`properties` is missing".to_owned()));
     };
-    let Some(Value::Map(info)) = p.swap_remove("delivery_info") else {
+    let Some(Value::Map(info)) = p.shift_remove("delivery_info") else {
         return Err(invalid("`properties.delivery_info` is missing".to_owned()));
     };
-    let Some(Value::Str(delivery_tag)) = p.swap_remove("delivery_tag") else {
+    let Some(Value::Str(delivery_tag)) = p.shift_remove("delivery_tag") else {
         return Err(invalid("`properties.delivery_tag` is missing".to_owned()));
     };
-    let body_encoding = p.swap_remove("body_encoding").unwrap_or_default();
+    let body_encoding = p.shift_remove("body_encoding").unwrap_or_default();
     let body = match (body, body_encoding.as_str()) {
         (Value::Str(text), Some("base64")) => STANDARD
             .decode(text.as_bytes())
@@ -137,14 +137,14 @@ pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
             .to_owned()
     };
     let properties = Properties {
-        correlation_id: text(p.swap_remove("correlation_id")),
-        reply_to: text(p.swap_remove("reply_to")),
+        correlation_id: text(p.shift_remove("correlation_id")),
+        reply_to: text(p.shift_remove("reply_to")),
         delivery_mode: p
             .swap_remove("delivery_mode")
             .and_then(|v| v.as_i64())
             .and_then(|i| u8::try_from(i).ok()),
-        priority: p.swap_remove("priority").and_then(|v| v.as_i64()),
-        expiration: text(p.swap_remove("expiration")),
+        priority: p.shift_remove("priority").and_then(|v| v.as_i64()),
+        expiration: text(p.shift_remove("expiration")),
         delivery_tag: Some(delivery_tag),
         delivery_info: DeliveryInfo {
             exchange: info_text("exchange"),

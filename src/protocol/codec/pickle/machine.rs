@@ -197,7 +197,11 @@ impl<'a> Machine<'a> {
                     .ok_or("text is not quoted")?;
                 unescape(inner)?
             }
-            b'V' => unescape_unicode(self.line()?)?,
+            b'V' => {
+                // `raw-unicode-escape`: what is not escaped is Latin-1.
+                let line: String = self.raw_line()?.iter().map(|b| char::from(*b)).collect();
+                unescape_unicode(&line)?
+            }
             b'T' => {
                 let size = self.size4()?;
                 latin1_or_utf8(self.take(size)?)
@@ -390,14 +394,17 @@ impl<'a> Machine<'a> {
     }
 
     fn line(&mut self) -> Step<&'a str> {
+        let line = std::str::from_utf8(self.raw_line()?).map_err(|e| e.to_string())?;
+        Ok(line.strip_suffix('\r').unwrap_or(line))
+    }
+
+    fn raw_line(&mut self) -> Step<&'a [u8]> {
         let end = self
             .input
             .iter()
             .position(|b| *b == b'\n')
             .ok_or("the data ends early")?;
-        let line = self.take(end + 1)?;
-        let line = std::str::from_utf8(&line[..end]).map_err(|e| e.to_string())?;
-        Ok(line.strip_suffix('\r').unwrap_or(line))
+        Ok(&self.take(end + 1)?[..end])
     }
 }
 
