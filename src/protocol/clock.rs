@@ -19,11 +19,27 @@ impl LamportClock {
 
     /// Moves the clock by one and returns the new value.
     pub fn forward(&self) -> u64 {
-        self.0.fetch_add(1, Ordering::SeqCst) + 1
+        self.adjust(0)
     }
 
     /// The current value.
     pub fn value(&self) -> u64 {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_only_goes_forward() {
+        let clock = LamportClock::default();
+        assert_eq!(clock.forward(), 1);
+        assert_eq!(clock.adjust(1000), 1001);
+        assert_eq!(clock.adjust(5), 1002);
+        assert_eq!(clock.adjust(u64::MAX), u64::MAX);
+        assert_eq!(clock.forward(), u64::MAX);
+        assert_eq!(clock.value(), u64::MAX);
     }
 }

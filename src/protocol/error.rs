@@ -47,6 +47,10 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "errors and texts are handed over alike"
+    )]
     pub(crate) fn decode(what: &'static str, reason: impl ToString) -> Self {
         Self::Decode {
             what,
@@ -54,6 +58,10 @@ impl ProtocolError {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "errors and texts are handed over alike"
+    )]
     pub(crate) fn invalid(what: &'static str, reason: impl ToString) -> Self {
         Self::Invalid {
             what,

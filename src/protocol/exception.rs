@@ -77,6 +77,8 @@ impl Exception {
     pub fn message(&self) -> String {
         match self.exc_message.as_slice() {
             [] => String::new(),
+            // Python shows a missing key as its repr, so that an empty one can be seen.
+            [key] if self.exc_type == "KeyError" => repr::pyrepr(key),
             [one] => repr::pystr(one),
             many => format!(
                 "({})",
@@ -93,6 +95,53 @@ impl fmt::Display for Exception {
             f.write_str(&self.exc_type)
         } else {
             write!(f, "{}: {message}", self.exc_type)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_those_of_python() {
+        for (exception, repr, text) in [
+            (
+                Exception::builtin("ValueError", "boom"),
+                "ValueError('boom')",
+                "ValueError: boom",
+            ),
+            (
+                Exception::builtin("KeyError", "k"),
+                "KeyError('k')",
+                "KeyError: 'k'",
+            ),
+            (
+                Exception::new("m", "Outer.Inner", vec!["a".into(), 42.into()]),
+                "Inner('a', 42)",
+                "Outer.Inner: ('a', 42)",
+            ),
+            (Exception::new("builtins", "E", vec![]), "E()", "E"),
+        ] {
+            assert_eq!(
+                (exception.repr().as_str(), exception.to_string().as_str()),
+                (repr, text)
+            );
+        }
+    }
+
+    #[test]
+    fn old_forms_are_read() {
+        let old = Value::from([("exc_type", "E".into()), ("exc_message", "text".into())]);
+        let exception = Exception::from_value(&old).unwrap();
+        assert_eq!(exception.exc_message, ["text".into()]);
+        assert_eq!(exception.exc_module, None);
+        for value in [
+            Value::Null,
+            Value::from([("exc_type", Value::from(1))]),
+            "E".into(),
+        ] {
+            assert_eq!(Exception::from_value(&value), None);
         }
     }
 }

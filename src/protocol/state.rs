@@ -59,6 +59,23 @@ impl State {
         &self.0
     }
 
+    /// Rank among states that arrive out of order: of two events the one with the lower number tells the state.
+    /// Custom states stand between FAILURE and REVOKED (celery/states.py, `PRECEDENCE`).
+    #[must_use]
+    pub fn precedence(&self) -> u8 {
+        match self.as_str() {
+            "SUCCESS" => 0,
+            "FAILURE" => 1,
+            "REVOKED" => 3,
+            "STARTED" => 4,
+            "RECEIVED" => 5,
+            "REJECTED" => 6,
+            "RETRY" => 7,
+            "PENDING" => 8,
+            _ => 2,
+        }
+    }
+
     /// Whether there is a result: SUCCESS, FAILURE or REVOKED.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -81,5 +98,30 @@ impl State {
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn final_states_outrank_earlier_ones() {
+        let mut states = [
+            State::PENDING,
+            State::RETRY,
+            State::new("CUSTOM"),
+            State::SUCCESS,
+            State::STARTED,
+            State::REVOKED,
+        ];
+        states.sort_by_key(State::precedence);
+        let names: Vec<_> = states.iter().map(State::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "SUCCESS", "CUSTOM", "REVOKED", "STARTED", "RETRY", "PENDING"
+            ]
+        );
     }
 }

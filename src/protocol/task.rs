@@ -95,7 +95,7 @@ impl TaskHeader {
     /// # Errors
     /// `Invalid` if one of those is missing or any header is of the wrong type.
     pub fn from_headers(headers: &Map) -> Result<Self, ProtocolError> {
-        Ok(read_header(headers)?)
+        read_header(headers)
     }
 
     /// All headers in the order in which Celery writes them, nulls included, custom ones last.

@@ -30,10 +30,10 @@ pub(super) fn read_hybrid(body: Value, headers: &Map) -> Result<TaskMessage, Pro
         ("chord", body.swap_remove("chord").unwrap_or_default()),
     ]))?;
     // `taskset` is the old name of `group`; `utc` says how to read a naive eta, which workers read as UTC anyway.
-    if let Some(taskset) = body.swap_remove("taskset") {
-        if body.get("group").is_none_or(Value::is_null) {
-            body.insert("group".to_owned(), taskset);
-        }
+    if let Some(taskset) = body.swap_remove("taskset")
+        && body.get("group").is_none_or(Value::is_null)
+    {
+        body.insert("group".to_owned(), taskset);
     }
     body.swap_remove("utc");
     for (name, value) in headers {

@@ -141,6 +141,7 @@ impl Value {
             Self::Bytes(b) => !b.is_empty(),
             Self::List(l) => !l.is_empty(),
             Self::Map(m) => !m.is_empty(),
+            Self::Decimal(d) => d.parse().ok() != Some(0.0),
             _ => true,
         }
     }

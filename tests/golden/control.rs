@@ -2,7 +2,7 @@
 
 use rcelery::protocol::codec::json;
 use rcelery::protocol::pidbox::{ReplyTo, Request, reply_message};
-use rcelery::protocol::{Message, Value, envelope, event};
+use rcelery::protocol::{Message, Queue, Value, envelope, event};
 
 use crate::fixture::{accept_all, all, get, map, one, parse, same};
 
@@ -161,4 +161,26 @@ fn requests_of_the_wrong_shape_are_refused() {
     ))
     .unwrap();
     assert!(request.is_for(NODE).unwrap());
+}
+
+#[test]
+fn queues_are_shown_as_inspect_shows_them() {
+    let shown = |name: &str| {
+        let file = one("control", name);
+        let reply = &get(&file, "replies").as_list().unwrap()[0];
+        let message = decoded(name, get(reply, "message"));
+        let body = json::from_slice(&message.body).unwrap();
+        get(&body, NODE).as_list().unwrap().to_vec()
+    };
+    same(
+        "active_queues",
+        &Queue::direct("celery").to_value(),
+        &shown("active_queues")[0],
+    );
+    let after = shown("active_queues_after");
+    same(
+        "active_queues_after",
+        &Queue::direct("extra").to_value(),
+        &after[1],
+    );
 }

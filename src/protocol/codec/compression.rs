@@ -32,6 +32,10 @@ fn label_of(alias: &str) -> Result<&'static str, ProtocolError> {
     Err(failure(alias, reason))
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "errors and texts are handed over alike"
+)]
 fn failure(compression: &str, reason: impl ToString) -> ProtocolError {
     ProtocolError::Compression {
         compression: compression.to_owned(),

@@ -192,6 +192,7 @@ fn read(bytes: &[u8]) -> Result<Value, String> {
     Ok(value)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
 fn text(error: JiterError) -> String {
     error.error_type.to_string()
 }

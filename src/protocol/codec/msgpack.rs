@@ -18,6 +18,10 @@ pub(super) fn to_vec(value: &Value) -> Result<Vec<u8>, ProtocolError> {
     Ok(out)
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "errors and texts are handed over alike"
+)]
 fn refuse(reason: impl ToString) -> ProtocolError {
     ProtocolError::Encode {
         serializer: "msgpack".to_owned(),

@@ -151,7 +151,8 @@ pub(in crate::protocol) fn encode_task(
     })
 }
 
-/// Deserializes bytes of a content type. `application/data` is bytes, `text/plain` text; both are always accepted.
+/// Deserializes bytes of a content type. `application/data` (or none) is bytes, `application/text` text; both are always
+/// accepted.
 ///
 /// # Errors
 /// `Refused` if the type is not accepted or unknown, `Decode` if the bytes are not what it says.
@@ -159,7 +160,7 @@ pub fn decode(content_type: &str, bytes: &[u8], accept: &Accept) -> Result<Value
     match content_type {
         // A message without content type is data (kombu/serialization.py, `loads`).
         "" | "application/data" => return Ok(Value::Bytes(bytes.to_vec())),
-        "text/plain" | "application/text" => {
+        "application/text" => {
             let text = std::str::from_utf8(bytes).map_err(|e| ProtocolError::decode("body", e))?;
             return Ok(text.into());
         }
@@ -193,5 +194,55 @@ pub fn decode_body(message: &Message, accept: &Accept) -> Result<Value, Protocol
             let body = compression::decompress(kind, &message.body)?;
             decode(&message.content_type, &body, accept)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_accepted_types_are_read() {
+        let accept = Accept::default();
+        assert_eq!(decode("application/json", b"1", &accept), Ok(1.into()));
+        assert_eq!(decode("application/text", b"hi", &accept), Ok("hi".into()));
+        for data in ["", "application/data"] {
+            assert_eq!(decode(data, b"\xff", &accept), Ok(Value::Bytes(vec![255])));
+        }
+        for refused in [
+            "application/x-python-serialize",
+            "text/plain",
+            "application/x-nope",
+        ] {
+            let error = decode(refused, b"1", &accept).unwrap_err();
+            assert!(matches!(error, ProtocolError::Refused { .. }), "{refused}");
+        }
+        let pickle = Accept::new(&["application/x-python-serialize", "yaml"]).unwrap();
+        assert_eq!(
+            decode("application/x-python-serialize", b"K\x01.", &pickle),
+            Ok(1.into())
+        );
+        assert!(decode("application/json", b"1", &pickle).is_err());
+        assert!(Accept::new(&["nope"]).is_err());
+    }
+
+    #[test]
+    fn a_task_body_is_the_same_by_both_ways() {
+        let args = [Value::from(1), "a".into()];
+        let kwargs: Map = [("k".to_owned(), Value::Null)].into_iter().collect();
+        let embed = Value::from([("chain", Value::Null)]);
+        let whole = Value::List(vec![
+            args.to_vec().into(),
+            kwargs.clone().into(),
+            embed.clone(),
+        ]);
+        for name in serializer_names() {
+            let task = encode_task(name, &args, &kwargs, &embed).unwrap();
+            assert_eq!(task, encode(name, &whole).unwrap(), "{name}");
+        }
+        assert!(matches!(
+            encode("nope", &whole),
+            Err(ProtocolError::Encode { .. })
+        ));
     }
 }

@@ -201,16 +201,16 @@ impl<'a> Builder<'a> {
             args.push(self.argument(*id, depth + 1)?);
         }
         // How Celery stores an exception that pickle can't: (module, class, args, text).
-        if module == "celery.utils.serialization" && name == "UnpickleableExceptionWrapper" {
-            if let [
+        if module == "celery.utils.serialization"
+            && name == "UnpickleableExceptionWrapper"
+            && let [
                 Value::Str(module),
                 Value::Str(class),
                 Value::List(inner),
                 ..,
             ] = args.as_slice()
-            {
-                return Ok(Exception::new(module, class, inner.clone()));
-            }
+        {
+            return Ok(Exception::new(module, class, inner.clone()));
         }
         Ok(Exception::new(module, name, args))
     }
@@ -261,10 +261,10 @@ impl<'a> Builder<'a> {
         .ok()?;
         let civil = date.to_datetime(clock_of(clock)?);
         let mut text = time::civil_text(civil, 'T');
-        if let Some(zone) = zone.first() {
-            if let Some(offset) = self.offset(*zone, Some(civil), fold, depth)? {
-                time::push_offset(&mut text, offset);
-            }
+        if let Some(zone) = zone.first()
+            && let Some(offset) = self.offset(*zone, Some(civil), fold, depth)?
+        {
+            time::push_offset(&mut text, offset);
         }
         Some(Value::DateTime(text))
     }
@@ -281,10 +281,10 @@ impl<'a> Builder<'a> {
         let mut state: [u8; 6] = self.bytes(*id, depth)?.try_into().ok()?;
         state[0] &= 0x7f;
         let mut text = time::time_text(clock_of(state)?);
-        if let Some(zone) = zone.first() {
-            if let Some(offset) = self.offset(*zone, None, false, depth)? {
-                time::push_offset(&mut text, offset);
-            }
+        if let Some(zone) = zone.first()
+            && let Some(offset) = self.offset(*zone, None, false, depth)?
+        {
+            time::push_offset(&mut text, offset);
         }
         Some(Value::Time(text))
     }

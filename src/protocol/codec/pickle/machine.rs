@@ -108,7 +108,7 @@ impl<'a> Machine<'a> {
                 }
                 self.pop().map(drop)
             }
-            b'1' => self.to_mark().map(drop),
+            b'1' => self.pop_mark().map(drop),
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
@@ -118,7 +118,7 @@ impl<'a> Machine<'a> {
             b']' | b')' | 0x8f => self.push(Node::Sequence(Vec::new())),
             b'}' => self.push(Node::Dict(Vec::new())),
             b'l' | b't' | 0x91 => {
-                let items = self.to_mark()?;
+                let items = self.pop_mark()?;
                 self.push(Node::Sequence(items))
             }
             0x85..=0x87 => {
@@ -129,7 +129,7 @@ impl<'a> Machine<'a> {
                 self.push(Node::Sequence(items))
             }
             b'd' => {
-                let entries = pairs(&self.to_mark()?)?;
+                let entries = pairs(&self.pop_mark()?)?;
                 self.push(Node::Dict(entries))
             }
             b'a' => {
@@ -137,7 +137,7 @@ impl<'a> Machine<'a> {
                 self.append(&[item])
             }
             b'e' | 0x90 => {
-                let items = self.to_mark()?;
+                let items = self.pop_mark()?;
                 self.append(&items)
             }
             b's' => {
@@ -145,7 +145,7 @@ impl<'a> Machine<'a> {
                 self.set_items(&[(key, value)])
             }
             b'u' => {
-                let entries = pairs(&self.to_mark()?)?;
+                let entries = pairs(&self.pop_mark()?)?;
                 self.set_items(&entries)
             }
             b'c' | 0x93 | b'i' | b'o' | b'R' | 0x81 | 0x92 | b'b' => self.object(op),
@@ -279,12 +279,12 @@ impl<'a> Machine<'a> {
             }
             b'i' => {
                 let (module, name) = (self.line()?.to_owned(), self.line()?.to_owned());
-                let args = self.to_mark()?;
+                let args = self.pop_mark()?;
                 self.push(Node::Global(module, name))?;
                 (self.pop()?, args)
             }
             b'o' => {
-                let mut args = self.to_mark()?;
+                let mut args = self.pop_mark()?;
                 if args.is_empty() {
                     return Err("an object without class".to_owned());
                 }
@@ -360,7 +360,7 @@ impl<'a> Machine<'a> {
         Ok(top)
     }
 
-    fn to_mark(&mut self) -> Step<Vec<Id>> {
+    fn pop_mark(&mut self) -> Step<Vec<Id>> {
         let mark = self.marks.pop().ok_or("no mark")?;
         Ok(self.stack.split_off(mark))
     }

@@ -43,6 +43,10 @@ pub fn exception_to_vec(exception: &Exception) -> Result<Vec<u8>, ProtocolError>
     Ok(writer.finish())
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "errors and texts are handed over alike"
+)]
 fn refuse(reason: impl ToString) -> ProtocolError {
     ProtocolError::Encode {
         serializer: "pickle".to_owned(),
