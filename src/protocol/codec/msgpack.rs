@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rmpv::{Integer, Utf8String, Value as Packed};
+use rmpv::{Integer, Value as Packed};
 
 use super::limits::{MAX_DEPTH, key_text};
 use crate::protocol::{Map, ProtocolError, Value, time};
@@ -63,55 +63,119 @@ fn pack(value: &Value) -> Result<Packed, ProtocolError> {
 
 pub(super) fn from_slice(bytes: &[u8]) -> Result<Value, ProtocolError> {
     let mut rest = bytes;
-    let packed = rmpv::decode::read_value_with_max_depth(&mut rest, MAX_DEPTH)
-        .map_err(|e| ProtocolError::decode("msgpack", e))?;
-    if !rest.is_empty() {
-        return Err(ProtocolError::decode(
-            "msgpack",
-            "there is more after the value",
+    match unpack(&mut rest, 0) {
+        Ok(value) if rest.is_empty() => Ok(value),
+        Ok(_) => Err("there is more after the value".to_owned()),
+        Err(reason) => Err(reason),
+    }
+    .map_err(|reason| ProtocolError::decode("msgpack", reason))
+}
+
+fn unpack(rest: &mut &[u8], depth: usize) -> Result<Value, String> {
+    if depth > MAX_DEPTH {
+        return Err(format!("nested deeper than {MAX_DEPTH} levels"));
+    }
+    let marker = uint(rest, 1)?;
+    let small = |mask: u64| usize::try_from(marker & mask).map_err(|e| e.to_string());
+    // The three or four sizes of a kind follow each other: 1, 2, 4 (and 8) bytes.
+    let wide = |first: u64| 1_usize << (marker - first);
+    match marker {
+        0x00..=0x7f => Ok(i64::from(marker as u8).into()),
+        0x80..=0x8f => map(rest, small(0x0f)?, depth),
+        0x90..=0x9f => list(rest, small(0x0f)?, depth),
+        0xa0..=0xbf => text(take(rest, small(0x1f)?)?),
+        0xc0 => Ok(Value::Null),
+        0xc2 | 0xc3 => Ok((marker == 0xc3).into()),
+        0xc4..=0xc6 => {
+            let size = size(rest, wide(0xc4))?;
+            Ok(Value::Bytes(take(rest, size)?.to_vec()))
+        }
+        0xc7..=0xc9 => {
+            let size = size(rest, wide(0xc7))?;
+            extension(rest, size)
+        }
+        0xca => Ok(f64::from(f32::from_be_bytes(array(rest)?)).into()),
+        0xcb => Ok(f64::from_be_bytes(array(rest)?).into()),
+        0xcc..=0xcf => Ok(uint(rest, wide(0xcc))?.into()),
+        0xd0 => Ok(i64::from(i8::from_be_bytes(array(rest)?)).into()),
+        0xd1 => Ok(i64::from(i16::from_be_bytes(array(rest)?)).into()),
+        0xd2 => Ok(i32::from_be_bytes(array(rest)?).into()),
+        0xd3 => Ok(i64::from_be_bytes(array(rest)?).into()),
+        0xd4..=0xd8 => extension(rest, wide(0xd4)),
+        0xd9..=0xdb => {
+            let size = size(rest, wide(0xd9))?;
+            text(take(rest, size)?)
+        }
+        0xdc | 0xdd => {
+            let len = size(rest, wide(0xdc) * 2)?;
+            list(rest, len, depth)
+        }
+        0xde | 0xdf => {
+            let len = size(rest, wide(0xde) * 2)?;
+            map(rest, len, depth)
+        }
+        0xe0..=0xff => Ok(i64::from(marker as u8 as i8).into()),
+        _ => Err(format!("unknown marker 0x{marker:02x}")),
+    }
+}
+
+/// A length may be a lie: nothing is reserved for it.
+fn list(rest: &mut &[u8], len: usize, depth: usize) -> Result<Value, String> {
+    let mut items = Vec::new();
+    for _ in 0..len {
+        items.push(unpack(rest, depth + 1)?);
+    }
+    Ok(Value::List(items))
+}
+
+fn map(rest: &mut &[u8], len: usize, depth: usize) -> Result<Value, String> {
+    let mut map = Map::new();
+    for _ in 0..len {
+        let key = key_text(unpack(rest, depth + 1)?)?;
+        map.insert(key, unpack(rest, depth + 1)?);
+    }
+    Ok(Value::Map(map))
+}
+
+fn text(bytes: &[u8]) -> Result<Value, String> {
+    std::str::from_utf8(bytes)
+        .map(Value::from)
+        .map_err(|e| e.to_string())
+}
+
+fn extension(rest: &mut &[u8], size: usize) -> Result<Value, String> {
+    let [kind] = array(rest)?;
+    let data = take(rest, size)?;
+    if i8::from_be_bytes([kind]) != TIMESTAMP {
+        return Err(format!(
+            "unknown extension type {}",
+            i8::from_be_bytes([kind])
         ));
     }
-    unpack(packed)
+    timestamp(data)
+        .map(|at| Value::DateTime(time::isoformat(at, &TimeZone::UTC)))
+        .ok_or_else(|| "not a timestamp".to_owned())
 }
 
-fn unpack(packed: Packed) -> Result<Value, ProtocolError> {
-    Ok(match packed {
-        Packed::Nil => Value::Null,
-        Packed::Boolean(b) => Value::Bool(b),
-        Packed::Integer(i) => match (i.as_i64(), i.as_u64()) {
-            (Some(i), _) => Value::Int(i),
-            (None, Some(u)) => Value::BigInt(u.to_string()),
-            (None, None) => return Err(ProtocolError::decode("msgpack", "not an integer")),
-        },
-        Packed::F32(f) => Value::Float(f.into()),
-        Packed::F64(f) => Value::Float(f),
-        Packed::String(s) => Value::Str(text(s)?),
-        Packed::Binary(bytes) => Value::Bytes(bytes),
-        Packed::Array(items) => {
-            Value::List(items.into_iter().map(unpack).collect::<Result<_, _>>()?)
-        }
-        Packed::Map(entries) => {
-            let mut map = Map::with_capacity(entries.len());
-            for (key, value) in entries {
-                let key = unpack(key)?;
-                let key = key_text(key).map_err(|e| ProtocolError::decode("msgpack", e))?;
-                map.insert(key, unpack(value)?);
-            }
-            Value::Map(map)
-        }
-        Packed::Ext(TIMESTAMP, data) => timestamp(&data)
-            .map(|at| Value::DateTime(time::isoformat(at, &TimeZone::UTC)))
-            .ok_or_else(|| ProtocolError::decode("msgpack", "not a timestamp"))?,
-        Packed::Ext(kind, _) => {
-            let reason = format!("unknown extension type {kind}");
-            return Err(ProtocolError::decode("msgpack", reason));
-        }
-    })
+fn take<'a>(rest: &mut &'a [u8], size: usize) -> Result<&'a [u8], String> {
+    let (taken, after) = rest.split_at_checked(size).ok_or("the data ends early")?;
+    *rest = after;
+    Ok(taken)
 }
 
-fn text(s: Utf8String) -> Result<String, ProtocolError> {
-    s.into_str()
-        .ok_or_else(|| ProtocolError::decode("msgpack", "text is not UTF-8"))
+fn array<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], String> {
+    take(rest, N)?
+        .try_into()
+        .map_err(|_| "the data ends early".to_owned())
+}
+
+fn uint(rest: &mut &[u8], bytes: usize) -> Result<u64, String> {
+    let digits = take(rest, bytes)?.iter();
+    Ok(digits.fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
+fn size(rest: &mut &[u8], bytes: usize) -> Result<usize, String> {
+    usize::try_from(uint(rest, bytes)?).map_err(|e| e.to_string())
 }
 
 /// The three sizes of a timestamp: seconds; nanoseconds and seconds in 64 bits; both apart.
@@ -159,6 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn every_width_comes_back() {
+        let mut items: Vec<Value> = Vec::new();
+        for bits in [5, 7, 8, 15, 16, 31, 32, 62] {
+            let edge = 1_i64 << bits;
+            items.extend([edge - 1, edge, -edge, -edge - 1].map(Value::from));
+        }
+        for size in [31, 32, 255, 256, 65_535, 65_536] {
+            items.push("x".repeat(size).into());
+            items.push(Value::Bytes(vec![7; size]));
+        }
+        for size in [15, 16, 65_536] {
+            items.push(vec![Value::Null; size].into());
+            let map: Map = (0..size).map(|i| (i.to_string(), true.into())).collect();
+            items.push(map.into());
+        }
+        let value = Value::List(items);
+        assert_eq!(from_slice(&to_vec(&value).unwrap()).unwrap(), value);
+        assert_eq!(from_slice(&[0xca, 0x3f, 0xc0, 0, 0]).unwrap(), 1.5.into());
+    }
+
+    #[test]
     fn what_msgpack_lacks_is_refused() {
         for value in [
             Value::Date("2030-01-02".into()),
@@ -173,6 +258,7 @@ mod tests {
     fn hostile_bytes_are_an_error() {
         for bytes in [
             &b""[..],
+            &[0xc1],
             &[0x01, 0x02],
             &[0xa1, 0xff],
             &[0xdd, 0xff, 0xff, 0xff, 0xff],
