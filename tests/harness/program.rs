@@ -1,0 +1,193 @@
+//! The built program, run from an empty environment in a home of its own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tempfile::TempDir;
+
+use super::process::{self, Output, Process};
+use super::store::Store;
+use super::wait::{patience, secs};
+
+/// How long a command that waits for nothing may take.
+const COMMAND: Duration = Duration::from_secs(30);
+
+/// The program `rcelery` (or another built on the library) with a home directory and an environment of its own.
+pub(crate) struct Rcelery {
+    binary: PathBuf,
+    env: BTreeMap<String, String>,
+    home: TempDir,
+}
+
+impl Rcelery {
+    /// The program as a newcomer has it: no configuration, nothing in the environment but a home.
+    #[track_caller]
+    pub(crate) fn new() -> Self {
+        Self::of(Path::new(env!("CARGO_BIN_EXE_rcelery")))
+    }
+
+    /// The program with its broker and result back end in the environment.
+    #[track_caller]
+    pub(crate) fn on(store: &Store) -> Self {
+        Self::new().with(store)
+    }
+
+    /// A program of `examples/` or of `[[example]]` in Cargo.toml.
+    #[track_caller]
+    pub(crate) fn example(name: &str) -> Self {
+        let built = Path::new(env!("CARGO_BIN_EXE_rcelery"))
+            .with_file_name("examples")
+            .join(name);
+        assert!(
+            built.exists(),
+            "{} is not built: run `cargo test` without `--test`, or `cargo build --examples` first",
+            built.display()
+        );
+        Self::of(&built)
+    }
+
+    /// Sets broker and result back end.
+    pub(crate) fn with(self, store: &Store) -> Self {
+        self.env("CELERY_BROKER_URL", &store.broker)
+            .env("CELERY_RESULT_BACKEND", &store.backend)
+    }
+
+    /// Sets one more variable of the environment.
+    pub(crate) fn env(mut self, key: &str, value: &str) -> Self {
+        self.env.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Its home, which is also its working directory.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// A command line of the program, ready to start.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(args);
+        self.furnish(&mut command);
+        command
+    }
+
+    /// Gives any command the program's environment and working directory.
+    pub(crate) fn furnish(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .envs(&self.env)
+            .current_dir(self.home.path());
+    }
+
+    /// Runs a command to its end, with nothing on standard input.
+    #[track_caller]
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.run_with(args, "", COMMAND)
+    }
+
+    /// Runs a command to its end within `deadline`, with `input` on standard input.
+    #[track_caller]
+    pub(crate) fn run_with(&self, args: &[&str], input: &str, deadline: Duration) -> Output {
+        process::run(&mut self.command(args), input, deadline)
+    }
+
+    /// Starts a command and leaves it running.
+    #[track_caller]
+    pub(crate) fn spawn(&self, args: &[&str]) -> Process {
+        Process::start(&mut self.command(args), "build the program first")
+    }
+
+    /// Starts `worker -l INFO` with these arguments and waits until it is ready.
+    #[track_caller]
+    pub(crate) fn worker(&self, args: &[&str]) -> Worker {
+        let mut worker = self.starting_worker(args);
+        worker.wait_for("ready.", patience());
+        worker
+    }
+
+    /// Starts `worker -l INFO` with these arguments and does not wait.
+    #[track_caller]
+    pub(crate) fn starting_worker(&self, args: &[&str]) -> Worker {
+        let mut all = vec!["worker", "-l", "INFO"];
+        all.extend_from_slice(args);
+        Worker(self.spawn(&all))
+    }
+
+    fn of(binary: &Path) -> Self {
+        let home = TempDir::new().expect("a temporary directory");
+        let at = |name: &str| home.path().join(name).to_string_lossy().into_owned();
+        let env = BTreeMap::from([
+            ("HOME".to_owned(), at("")),
+            ("XDG_STATE_HOME".to_owned(), at("state")),
+            ("XDG_CONFIG_HOME".to_owned(), at("config")),
+            ("XDG_CACHE_HOME".to_owned(), at("cache")),
+            ("XDG_RUNTIME_DIR".to_owned(), at("run")),
+            ("TMPDIR".to_owned(), at("")),
+        ]);
+        Self {
+            binary: binary.to_owned(),
+            env,
+            home,
+        }
+    }
+}
+
+impl Drop for Rcelery {
+    /// Kills what has left our process groups, such as a detached worker: all that has this home in its environment.
+    fn drop(&mut self) {
+        let mark = format!("HOME={}\0", self.env["HOME"]).into_bytes();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
+                continue;
+            };
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.windows(mark.len()).any(|part| part == mark) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
+    }
+}
+
+/// A running `rcelery worker`, killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Worker(Process);
+
+impl Worker {
+    /// Sends SIGTERM and returns what it left, once it has ended.
+    #[track_caller]
+    pub(crate) fn terminate(self) -> Output {
+        self.0.signal(Signal::SIGTERM);
+        self.0.wait(secs(60))
+    }
+
+    /// Its log and banner so far.
+    pub(crate) fn log(&self) -> String {
+        format!("{}{}", self.0.stdout(), self.0.stderr())
+    }
+
+    /// Waits for its end by itself.
+    #[track_caller]
+    pub(crate) fn wait(self, deadline: Duration) -> Output {
+        self.0.wait(deadline)
+    }
+}
+
+impl Deref for Worker {
+    type Target = Process;
+
+    fn deref(&self) -> &Process {
+        &self.0
+    }
+}
+
+impl DerefMut for Worker {
+    fn deref_mut(&mut self) -> &mut Process {
+        &mut self.0
+    }
+}
