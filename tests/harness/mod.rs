@@ -19,6 +19,6 @@ mod wait;
 pub(crate) use self::redis::RedisServer;
 pub(crate) use process::{Output, Process, in_time, run};
 pub(crate) use program::{Rcelery, Worker};
-pub(crate) use python::{Python, PythonWorker};
+pub(crate) use python::{Python, PythonWorker, interpreter};
 pub(crate) use store::Store;
 pub(crate) use wait::{eventually, holds, patience, secs};

@@ -147,15 +147,21 @@ impl PythonWorker {
 /// What to do when the interpreter or its packages are missing.
 const MISSING: &str = "a Python with Celery is needed: run `tests/setup`";
 
-/// A command of the tests' interpreter, with the app's settings in its environment.
+/// The tests' interpreter: `RCELERY_TEST_PYTHON`, or the environment that `tests/setup` makes.
 #[track_caller]
-fn python(broker: &str, backend: &str, conf: &Value) -> Command {
+pub(crate) fn interpreter() -> PathBuf {
     let path = env::var_os("RCELERY_TEST_PYTHON").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-venv/bin/python"),
         PathBuf::from,
     );
     assert!(path.exists(), "{} is missing: {MISSING}", path.display());
-    let mut command = Command::new(path);
+    path
+}
+
+/// A command of the tests' interpreter, with the app's settings in its environment.
+#[track_caller]
+fn python(broker: &str, backend: &str, conf: &Value) -> Command {
+    let mut command = Command::new(interpreter());
     command
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
