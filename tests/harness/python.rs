@@ -30,19 +30,19 @@ impl Python {
     /// Starts an interpreter whose app uses this broker and back end.
     #[track_caller]
     pub(crate) fn on(store: &Store) -> Self {
-        Self::with(store, json!({}))
+        Self::with(store, &json!({}))
     }
 
     /// The same with further settings of the app, such as `{"task_serializer": "msgpack"}`.
     #[track_caller]
-    pub(crate) fn with(store: &Store, conf: Value) -> Self {
-        let mut command = python(&store.broker, &store.backend, &conf);
+    pub(crate) fn with(store: &Store, conf: &Value) -> Self {
+        let mut command = python(&store.broker, &store.backend, conf);
         command.arg(Path::new(MODULES).join("driver.py"));
         Self {
             process: Process::start(&mut command, MISSING),
             broker: store.broker.clone(),
             backend: store.backend.clone(),
-            conf,
+            conf: conf.clone(),
             answers: 0,
         }
     }
@@ -109,13 +109,13 @@ impl PythonWorker {
     /// Starts a worker of two threads on the app's default queue and waits until it is ready.
     #[track_caller]
     pub(crate) fn on(store: &Store) -> Self {
-        Self::with(store, json!({}), &["-P", "threads", "-c", "2"])
+        Self::with(store, &json!({}), &["-P", "threads", "-c", "2"])
     }
 
     /// Starts a worker with further settings and arguments and waits until it is ready.
     #[track_caller]
-    pub(crate) fn with(store: &Store, conf: Value, args: &[&str]) -> Self {
-        let mut command = python(&store.broker, &store.backend, &conf);
+    pub(crate) fn with(store: &Store, conf: &Value, args: &[&str]) -> Self {
+        let mut command = python(&store.broker, &store.backend, conf);
         command
             .args(["-m", "celery", "-A", "proj", "worker", "-l", "INFO"])
             .args(["-n", "py@test", "--without-mingle", "--without-gossip"])

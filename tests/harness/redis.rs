@@ -14,6 +14,7 @@ const MISSING: &str =
     "redis-server is needed: run `tests/setup`, or install the package redis-server";
 
 /// A `redis-server` on a free port of the loopback interface, in a directory of its own; killed when dropped.
+#[derive(Debug)]
 pub(crate) struct RedisServer {
     port: u16,
     options: Vec<String>,
