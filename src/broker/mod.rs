@@ -8,6 +8,7 @@ mod delivery;
 mod error;
 #[cfg(test)]
 pub(crate) mod fake;
+mod redis;
 mod registry;
 mod url;
 mod virtual_exchange;
@@ -16,5 +17,6 @@ pub use self::base::{Broker, Capabilities, Destination, Routed};
 pub use self::consumer::{Command, Consumer};
 pub use self::delivery::{Acker, Delivery, Garbled, Settle, Settlement};
 pub use self::error::BrokerError;
+pub(crate) use self::redis::{Connection, Endpoint, Push, eval};
 pub use self::registry::{Options, SCHEMES, connect};
-pub use self::url::BrokerUrl;
+pub use self::url::{BrokerUrl, UrlParts};

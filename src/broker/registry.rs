@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Broker, BrokerError, BrokerUrl};
+use super::{Broker, BrokerError, BrokerUrl, redis};
 use crate::protocol::Map;
 
 /// How to connect, besides the URL.
@@ -42,9 +42,11 @@ pub const SCHEMES: &[&str] = &[
 /// # Errors
 /// `Config` for a scheme that is not in [`SCHEMES`] or a bad option, else what the transport says.
 pub async fn connect(url: &BrokerUrl, options: &Options) -> Result<Arc<dyn Broker>, BrokerError> {
-    let _ = options;
-    Err(BrokerError::Config(format!(
-        "no such transport: `{}`",
-        url.scheme()
-    )))
+    match url.scheme() {
+        "redis" | "rediss" | "redis+socket" | "sentinel" => redis::connect(url, options).await,
+        other => Err(BrokerError::Config(format!(
+            "no such transport: `{other}`; there are {}",
+            SCHEMES.join(", ")
+        ))),
+    }
 }

@@ -1,0 +1,335 @@
+//! A subscription: fetches when a list changes, room is made, or a second has passed.
+//!
+//! Mirrors `kombu.transport.redis.Channel._brpop_start` and `kombu.utils.scheduling`.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::keeper::hint_ttl;
+use super::ledger::Account;
+use super::options::QueueOrder;
+use super::scripts::{FETCH, REWRAP, eval};
+use super::{Shared, entry, goes_with_consumer, locked};
+use crate::broker::{Acker, BrokerError, Command, Delivery, Garbled};
+use crate::protocol::{ExchangeType, Queue, codec::json};
+
+/// Messages of one fetch: more would hold up the server and other consumers.
+const BATCH: usize = 256;
+
+/// Bytes after which a fetch takes no further message.
+const BYTES: usize = 8 << 20;
+
+/// The look that catches what the server failed to tell, and finds a connection that has gone silent.
+const SAFETY_POLL: Duration = Duration::from_secs(1);
+
+/// Without `CLIENT TRACKING`: from the first to the last while nothing comes.
+const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
+
+/// A consumer's end in the transport.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    shared: Arc<Shared>,
+    account: Arc<Account>,
+    deliveries: mpsc::Sender<Delivery>,
+    prefetch: usize,
+    paused: bool,
+    /// Queues with lists, in the order in which they are polled.
+    queues: VecDeque<Queue>,
+    /// Fanout queues.
+    fanouts: Vec<Queue>,
+}
+
+impl Subscription {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        account: Arc<Account>,
+        deliveries: mpsc::Sender<Delivery>,
+        prefetch: u32,
+    ) -> Self {
+        Self {
+            shared,
+            account,
+            deliveries,
+            prefetch: prefetch as usize,
+            paused: false,
+            queues: VecDeque::new(),
+            fanouts: Vec::new(),
+        }
+    }
+
+    /// Consumes from one more queue.
+    pub(super) async fn add(&mut self, queue: Queue) -> Result<(), BrokerError> {
+        if self.queues.iter().chain(&self.fanouts).any(|q| q.name == queue.name) {
+            return Ok(());
+        }
+        locked(&self.shared.consumed).insert(queue.name.clone(), queue.clone());
+        if queue.exchange.kind == ExchangeType::Fanout {
+            self.shared
+                .fanout_join(&queue, self.deliveries.clone())
+                .await?;
+            self.fanouts.push(queue);
+            return Ok(());
+        }
+        if !queue.no_ack {
+            self.shared.holds.store(true, Ordering::SeqCst);
+        }
+        self.queues.push_back(queue);
+        if self.shared.options.queue_order == QueueOrder::Sorted {
+            self.queues.make_contiguous().sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Ok(())
+    }
+
+    async fn cancel(&mut self, name: &str) -> Result<(), BrokerError> {
+        let fanout = self.fanouts.iter().position(|q| q.name == name);
+        let list = self.queues.iter().position(|q| q.name == name);
+        let queue = match (fanout, list) {
+            (Some(i), _) => self.fanouts.remove(i),
+            (None, Some(i)) => match self.queues.remove(i) {
+                Some(queue) => queue,
+                None => return Ok(()),
+            },
+            (None, None) => return Ok(()),
+        };
+        locked(&self.shared.consumed).remove(name);
+        if queue.exchange.kind == ExchangeType::Fanout {
+            self.shared.fanout_leave(&queue).await?;
+        }
+        if goes_with_consumer(&queue) {
+            self.shared.delete(&queue).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs until the consumer is dropped, or the connection closes or is lost.
+    pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let mut hungry = true;
+        let mut idle_polls = 0_u32;
+        loop {
+            while let Ok(command) = commands.try_recv() {
+                self.obey(command).await;
+                hungry = true;
+            }
+            if self.shared.stopping.is_cancelled()
+                || self.shared.connection.is_lost()
+                || self.deliveries.is_closed()
+            {
+                break;
+            }
+            let (want, free) = self.room();
+            if hungry && want + free > 0 {
+                let began = Instant::now();
+                match self.fetch(want, free).await {
+                    Ok(fetched) => {
+                        idle_polls = if fetched.count == 0 { idle_polls.saturating_add(1) } else { 0 };
+                        hungry = !fetched.drained;
+                    }
+                    Err(error) if error.is_transient() => break,
+                    Err(error) => {
+                        tracing::error!(%error, "can't fetch messages");
+                        tokio::time::sleep_until(began + SAFETY_POLL).await;
+                    }
+                }
+                continue;
+            }
+            let pause = if self.shared.tracking {
+                SAFETY_POLL
+            } else {
+                (POLL.0 * idle_polls.max(1)).min(POLL.1)
+            };
+            let full = hungry && self.deliveries.capacity() == 0;
+            let command = tokio::select! {
+                biased;
+                () = self.shared.stopping.cancelled() => break,
+                _ = self.shared.connection.lost() => break,
+                command = commands.recv() => match command {
+                    Some(command) => Some(command),
+                    None => break,
+                },
+                () = self.deliveries.closed() => break,
+                () = self.account.wake.notified() => None,
+                _ = self.deliveries.reserve(), if full => None,
+                () = tokio::time::sleep(pause) => None,
+            };
+            if let Some(command) = command {
+                self.obey(command).await;
+            }
+            hungry = true;
+        }
+        for queue in std::mem::take(&mut self.fanouts) {
+            if self.shared.stopping.is_cancelled() || self.shared.connection.is_lost() {
+                break;
+            }
+            if let Err(error) = self.cancel_fanout(&queue).await {
+                tracing::debug!(%error, queue = %queue.name, "leaving a fanout queue");
+            }
+        }
+    }
+
+    async fn cancel_fanout(&self, queue: &Queue) -> Result<(), BrokerError> {
+        locked(&self.shared.consumed).remove(&queue.name);
+        self.shared.fanout_leave(queue).await?;
+        if goes_with_consumer(queue) {
+            self.shared.delete(queue).await?;
+        }
+        Ok(())
+    }
+
+    async fn obey(&mut self, command: Command) {
+        let obeyed = match command {
+            Command::Prefetch(prefetch) => {
+                self.prefetch = prefetch as usize;
+                Ok(())
+            }
+            Command::Add(queue) => self.add(*queue).await,
+            Command::Cancel(name) => self.cancel(&name).await,
+            Command::Pause => {
+                self.paused = true;
+                Ok(())
+            }
+        };
+        if let Err(error) = obeyed {
+            tracing::error!(%error, "a command to a consumer failed");
+        }
+    }
+
+    /// How many messages of queues with acks, and how many of those without, may be fetched now.
+    fn room(&self) -> (usize, usize) {
+        let space = self.deliveries.capacity().min(BATCH);
+        let acks = self.queues.iter().any(|q| !q.no_ack);
+        let free = self.queues.iter().any(|q| q.no_ack);
+        let credit = if self.prefetch == 0 {
+            space
+        } else {
+            self.prefetch.saturating_sub(self.account.held())
+        };
+        let want = if acks && !self.paused { credit.min(space) } else { 0 };
+        (want, if free { space - want } else { 0 })
+    }
+
+    async fn fetch(&mut self, want: usize, free: usize) -> Result<Fetched, BrokerError> {
+        let shared = Arc::clone(&self.shared);
+        let keys = &shared.keys;
+        let polled: Vec<&Queue> = self
+            .queues
+            .iter()
+            .filter(|q| if q.no_ack { free > 0 } else { want > 0 })
+            .collect();
+        let mut names = vec![
+            keys.unacked.clone(),
+            keys.index.clone(),
+            keys.consumers.clone(),
+            keys.held(&shared.id),
+        ];
+        for step in &keys.steps {
+            names.extend(polled.iter().map(|q| keys.list(&q.name, *step)));
+        }
+        let mut fetch = eval(FETCH, &names);
+        let fair = shared.options.queue_order == QueueOrder::RoundRobin;
+        fetch.arg(want).arg(free).arg(&shared.id).arg(u8::from(fair));
+        fetch.arg(BYTES).arg(hint_ttl(shared.options.visibility_timeout));
+        for queue in &polled {
+            fetch.arg(json::to_vec(&queue.name.as_str().into()));
+            fetch.arg(u8::from(queue.no_ack));
+        }
+        let polled: Vec<String> = polled.iter().map(|q| q.name.clone()).collect();
+        let answer: Vec<redis::Value> = shared.connection.run(&fetch).await?;
+        let mut answer = answer.into_iter();
+        let drained = matches!(answer.next(), Some(redis::Value::Int(1)));
+        let mut arrived = Vec::new();
+        // All go into the ledger before the first is handed over, which may wait.
+        while let (Some(queue), Some(tag), Some(score), Some(raw)) =
+            (answer.next(), answer.next(), answer.next(), answer.next())
+        {
+            let Some(name) = number(&queue).and_then(|n| polled.get(n.checked_sub(1)?)) else {
+                continue;
+            };
+            let (tag, score) = (text(tag), text(score));
+            if !score.is_empty() {
+                shared.ledger.add(tag.clone(), score.clone(), &self.account);
+            }
+            arrived.push((name.clone(), tag, score, bytes(raw)));
+        }
+        let count = arrived.len();
+        if let (true, Some((last, ..))) = (fair, arrived.last()) {
+            if let Some(i) = self.queues.iter().position(|q| q.name == *last) {
+                let queue = self.queues.remove(i);
+                self.queues.extend(queue);
+            }
+        }
+        for (queue, tag, score, raw) in arrived {
+            self.deliver(queue, tag, &score, raw).await;
+        }
+        Ok(Fetched { count, drained })
+    }
+
+    async fn deliver(&self, queue: String, tag: String, score: &str, raw: Vec<u8>) {
+        let acked = !score.is_empty();
+        let message = match entry::decode(raw) {
+            Ok(message) => Ok(message),
+            Err((raw, error)) => {
+                if acked {
+                    self.rewrap(&queue, &tag, score, &raw).await;
+                }
+                Err(Garbled {
+                    raw: raw.into(),
+                    error,
+                })
+            }
+        };
+        let delivery = Delivery {
+            queue,
+            message,
+            acker: Acker::new(tag, acked.then(|| self.shared.settlements.clone())),
+        };
+        tokio::select! {
+            biased;
+            // It stays in the ledger and is given back.
+            () = self.shared.stopping.cancelled() => {}
+            _ = self.deliveries.send(delivery) => {}
+        }
+    }
+
+    /// Makes the entry of bytes that are no message readable for the sweeps of Python workers.
+    async fn rewrap(&self, queue: &str, tag: &str, score: &str, raw: &[u8]) {
+        let keys = &self.shared.keys;
+        let mut rewrap = eval(REWRAP, &[&keys.unacked, &keys.index]);
+        rewrap.arg(tag).arg(score).arg(entry::wrapped(raw, queue));
+        if let Err(error) = self.shared.connection.run::<()>(&rewrap).await {
+            tracing::warn!(%error, delivery_tag = %tag, "could not wrap an entry that is no message");
+        }
+    }
+}
+
+struct Fetched {
+    count: usize,
+    /// The lists are empty, and the server tells when that changes.
+    drained: bool,
+}
+
+fn number(value: &redis::Value) -> Option<usize> {
+    match value {
+        redis::Value::Int(i) => usize::try_from(*i).ok(),
+        _ => None,
+    }
+}
+
+fn bytes(value: redis::Value) -> Vec<u8> {
+    match value {
+        redis::Value::BulkString(bytes) => bytes,
+        redis::Value::SimpleString(text) => text.into_bytes(),
+        _ => Vec::new(),
+    }
+}
+
+fn text(value: redis::Value) -> String {
+    match String::from_utf8(bytes(value)) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    }
+}

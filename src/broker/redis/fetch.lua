@@ -1,0 +1,88 @@
+-- Moves messages from lists to the un-acked record, all at once.
+-- KEYS: unacked, unacked_index, consumers, held; then the lists, step by step, each step in the order of the queues.
+-- ARGV: how many of queues with acks, how many of those without, consumer id, fair (1 or 0), most bytes, seconds that
+--       the hints live; then for each queue: its name as JSON, no_ack (1 or 0).
+-- Returns: whether the lists are empty (1 or 0), then queue number, tag, score, message for each.
+local want, free = tonumber(ARGV[1]), tonumber(ARGV[2])
+local fair, most, first = ARGV[4] == '1', tonumber(ARGV[5]), 7
+local queues = (#ARGV - 6) / 2
+local steps = (#KEYS - 4) / queues
+local clock = redis.call('TIME')
+local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
+local out, bytes, seq, cut = {0}, 0, 0, false
+local wanted, freed = want, free
+
+local function tag_of(raw)
+  local at, found = 1, nil
+  while true do
+    local s = string.find(raw, '"delivery_tag"', at, true)
+    if not s then break end
+    found = string.match(raw, '^"delivery_tag"%s*:%s*"([^"\\%c\128-\255]+)"', s) or found
+    at = s + 14
+  end
+  if found and #found <= 200 then return found end
+end
+
+local function take(list, q, count)
+  local name, no_ack = ARGV[first + 2 * (q - 1)], ARGV[first + 2 * q - 1] == '1'
+  local room = no_ack and free or want
+  if room < count then count = room end
+  if count < 1 or bytes >= most then
+    cut = true
+    return 0
+  end
+  local items = redis.call('RPOP', list, count)
+  if not items then return 0 end
+  for _, raw in ipairs(items) do
+    bytes = bytes + #raw
+    local tag, score = '', ''
+    if no_ack then
+      free = free - 1
+    else
+      want = want - 1
+      score = string.format('%.6f', now + seq / 1000000)
+      tag = tag_of(raw)
+      -- A message may be in several queues under one tag.
+      if not tag or redis.call('HEXISTS', KEYS[1], tag) == 1 then
+        tag = (tag or 'rcelery') .. '.' .. score .. '.' .. string.sub(ARGV[3], 1, 8)
+      end
+      seq = seq + 1
+      redis.call('HSET', KEYS[1], tag, '[' .. raw .. ', "", ' .. name .. ']')
+      redis.call('ZADD', KEYS[2], score, tag)
+      redis.call('ZADD', KEYS[4], score, tag)
+    end
+    out[#out + 1] = q
+    out[#out + 1] = tag
+    out[#out + 1] = score
+    out[#out + 1] = raw
+  end
+  return #items
+end
+
+for step = 0, steps - 1 do
+  local live = {}
+  for q = 1, queues do live[q] = q end
+  while #live > 0 do
+    local more = {}
+    for _, q in ipairs(live) do
+      local count = (fair and #live > 1) and 1 or 16
+      local list = KEYS[4 + step * queues + q]
+      local got
+      repeat got = take(list, q, count) until fair or got < count
+      if got == count then more[#more + 1] = q end
+    end
+    live = more
+  end
+end
+
+if seq > 0 then
+  redis.call('ZADD', KEYS[3], string.format('%.6f', now), ARGV[3])
+  redis.call('EXPIRE', KEYS[3], ARGV[6])
+  redis.call('EXPIRE', KEYS[4], ARGV[6])
+end
+if not cut and bytes < most and (wanted == 0 or want > 0) and (freed == 0 or free > 0) then
+  -- A read, so that CLIENT TRACKING tells this connection of the next change.
+  for i = 5, #KEYS do redis.call('LLEN', KEYS[i]) end
+  out[1] = 1
+end
+return out

@@ -1,0 +1,85 @@
+//! Settlements: what arrives while one round trip is under way goes out with the next.
+//!
+//! Mirrors `kombu.transport.redis.QoS.ack` and `reject`.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::restore::Side;
+use super::scripts::{SETTLE, eval};
+use super::Shared;
+use crate::broker::{BrokerError, Settle, Settlement};
+
+/// Most settlements of one round trip: the script blocks the server for about a millisecond.
+const BATCH: usize = 1000;
+
+/// Writes settlements until the connection closes; then those that are left.
+pub(super) async fn run(shared: Arc<Shared>, mut settlements: mpsc::UnboundedReceiver<Settlement>) {
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            n = settlements.recv_many(&mut batch, BATCH) => if n == 0 { return },
+            () = shared.stopping.cancelled() => settlements.close(),
+            // Ackers learn that the connection is gone.
+            _ = shared.connection.lost() => return,
+        }
+        if batch.is_empty() {
+            continue;
+        }
+        if let Err(error) = shared.settle(std::mem::take(&mut batch)).await {
+            tracing::warn!(%error, "settlements were not written: their messages will come again");
+        }
+    }
+}
+
+impl Shared {
+    async fn settle(&self, batch: Vec<Settlement>) -> Result<(), BrokerError> {
+        let mut done = Vec::new();
+        let mut requeue = Vec::new();
+        let mut restore = Vec::new();
+        for Settlement { delivery_tag, how } in batch {
+            let Some((seq, score)) = self.ledger.take(&delivery_tag) else {
+                tracing::debug!(%delivery_tag, "settling a delivery that is not ours any more");
+                continue;
+            };
+            match how {
+                Settle::Ack | Settle::Reject => done.push((delivery_tag, score)),
+                Settle::Requeue => requeue.push((delivery_tag, score)),
+                Settle::Restore => restore.push((seq, delivery_tag, score)),
+            }
+        }
+        let done = self.forget(&done);
+        // The first to be delivered is put to the front last, so that it comes out first again.
+        restore.sort_unstable_by_key(|(seq, ..)| std::cmp::Reverse(*seq));
+        let restore: Vec<_> = restore.into_iter().map(|(_, t, s)| (t, s)).collect();
+        let held = self.keys.held(&self.id);
+        let back = async {
+            self.put_back(&held, &requeue, Side::Back).await?;
+            self.put_back(&held, &restore, Side::Front).await
+        };
+        let (done, back) = tokio::join!(done, back);
+        done?;
+        back.map(|_| ())
+    }
+
+    async fn forget(&self, done: &[(String, String)]) -> Result<(), BrokerError> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let keys = &self.keys;
+        let mut settle = eval(SETTLE, &[&keys.unacked, &keys.index, &keys.held(&self.id)]);
+        for (tag, score) in done {
+            settle.arg(tag).arg(score);
+        }
+        let stale: Vec<String> = self.connection.run(&settle).await?;
+        for delivery_tag in stale {
+            tracing::warn!(
+                %delivery_tag,
+                "settled too late: the message was given to another consumer after its visibility timeout"
+            );
+        }
+        Ok(())
+    }
+}
