@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn parts_are_percent_decoded() {
-        let url = BrokerUrl::parse("rediss://us%40er:p%2Fw%3A@[::1]:7000/3?ssl_ca_certs=%2Fx").unwrap();
+        let url =
+            BrokerUrl::parse("rediss://us%40er:p%2Fw%3A@[::1]:7000/3?ssl_ca_certs=%2Fx").unwrap();
         let parts = url.servers().unwrap().remove(0);
         assert_eq!(parts.user.as_deref(), Some("us@er"));
         assert_eq!(parts.password.as_deref(), Some("p/w:"));

@@ -157,7 +157,11 @@ mod tests {
 
     #[test]
     fn topic_keys_match_by_words() {
-        let table = [row("media.#", "all"), row("media.*.jpg", "one"), row("a_b.x", "odd")];
+        let table = [
+            row("media.#", "all"),
+            row("media.*.jpg", "one"),
+            row("a_b.x", "odd"),
+        ];
         let to = |key| matching(&table, ExchangeType::Topic, key);
         assert_eq!(to("media.x.jpg"), ["all", "one"]);
         assert_eq!(to("media.x.y.jpg"), ["all"]);
@@ -169,7 +173,10 @@ mod tests {
     fn members_survive_both_ways() {
         let member = row("media.#", "all").to_member(SEP);
         assert_eq!(member, "media.#\u{6}\u{16}^media\\..*?$\u{6}\u{16}all");
-        assert_eq!(Binding::from_member(&member, SEP), Some(row("media.#", "all")));
+        assert_eq!(
+            Binding::from_member(&member, SEP),
+            Some(row("media.#", "all"))
+        );
         assert_eq!(Binding::from_member("nonsense", SEP), None);
     }
 }

@@ -72,9 +72,10 @@ impl Connection {
                     )))
                 });
         }
-        let address = endpoint.addresses.first().ok_or_else(|| {
-            BrokerError::Config("the URL names no server".to_owned())
-        })?;
+        let address = endpoint
+            .addresses
+            .first()
+            .ok_or_else(|| BrokerError::Config("the URL names no server".to_owned()))?;
         open_server(endpoint, address, &Login::of(endpoint), on_push).await
     }
 
@@ -200,7 +201,10 @@ async fn open_server(
         .set_response_timeout(None)
         .set_push_sender(move |push: PushInfo| {
             if push.kind == PushKind::Disconnection {
-                mark_lost(&push_lost, &format!("Connection closed by server {push_peer}."));
+                mark_lost(
+                    &push_lost,
+                    &format!("Connection closed by server {push_peer}."),
+                );
             } else if let Some(push) = read_push(push) {
                 on_push(push);
             }
@@ -259,9 +263,13 @@ async fn open_master(
         match ask.await {
             Ok(Some((host, port))) => {
                 let master = Address::Tcp(host, port);
-                let connection =
-                    open_server(endpoint, &master, &Login::of(endpoint), Arc::clone(&on_push))
-                        .await;
+                let connection = open_server(
+                    endpoint,
+                    &master,
+                    &Login::of(endpoint),
+                    Arc::clone(&on_push),
+                )
+                .await;
                 match connection {
                     Ok(connection) => {
                         let role: redis::Value = connection.run(&redis::cmd("ROLE")).await?;
@@ -340,9 +348,8 @@ fn client(endpoint: &Endpoint, address: &Address, login: &Login) -> Result<Clien
 
 fn certificates(tls: &Tls) -> Result<TlsCertificates, BrokerError> {
     let read = |path: &std::path::Path| {
-        std::fs::read(path).map_err(|e| {
-            BrokerError::Config(format!("can't read `{}`: {e}", path.display()))
-        })
+        std::fs::read(path)
+            .map_err(|e| BrokerError::Config(format!("can't read `{}`: {e}", path.display())))
     };
     let client_tls = match (&tls.certfile, &tls.keyfile) {
         (None, None) => None,
@@ -395,9 +402,7 @@ fn read_push(push: PushInfo) -> Option<Push> {
 fn classify(error: RedisError, peer: &str) -> BrokerError {
     let code = error.code().map(str::to_owned);
     match code.as_deref() {
-        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => {
-            BrokerError::AccessRefused(error_text(&error))
-        }
+        Some("NOAUTH" | "WRONGPASS" | "NOPERM") => BrokerError::AccessRefused(error_text(&error)),
         // A demoted or loading server: another connection may find the right one.
         Some("READONLY" | "MASTERDOWN" | "LOADING" | "UNBLOCKED") => BrokerError::Connection {
             message: error_text(&error),
@@ -407,7 +412,10 @@ fn classify(error: RedisError, peer: &str) -> BrokerError {
             BrokerError::AccessRefused(error_text(&error))
         }
         _ if error.is_timeout() => BrokerError::Timeout(format!("{peer} has not answered")),
-        _ if error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error() => {
+        _ if error.is_io_error()
+            || error.is_connection_dropped()
+            || error.is_unrecoverable_error() =>
+        {
             BrokerError::Connection {
                 message: format!("Connection closed by server {peer}."),
                 source: Some(Box::new(error)),
@@ -433,7 +441,9 @@ fn refused(error: RedisError, peer: &str) -> BrokerError {
     }
     let errno = io_error.and_then(io::Error::raw_os_error).or_else(|| {
         // The driver keeps the kind where it drops the number.
-        error.is_connection_refusal().then_some(nix::libc::ECONNREFUSED)
+        error
+            .is_connection_refusal()
+            .then_some(nix::libc::ECONNREFUSED)
     });
     if let Some(errno) = errno {
         let words = nix::errno::Errno::from_raw(errno).desc();
@@ -460,7 +470,10 @@ async fn silent(address: &Address, peer: &str, waited: Duration) -> BrokerError 
         Address::Unix(_) => true,
         Address::Tcp(host, port) => {
             let connect = tokio::net::TcpStream::connect((host.as_str(), *port));
-            matches!(timeout(Duration::from_millis(500), connect).await, Ok(Ok(_)))
+            matches!(
+                timeout(Duration::from_millis(500), connect).await,
+                Ok(Ok(_))
+            )
         }
     };
     BrokerError::Timeout(if connects {
@@ -469,7 +482,10 @@ async fn silent(address: &Address, peer: &str, waited: Duration) -> BrokerError 
             spoken(waited)
         )
     } else {
-        format!("Timeout connecting to {peer}: no answer in {}", spoken(waited))
+        format!(
+            "Timeout connecting to {peer}: no answer in {}",
+            spoken(waited)
+        )
     })
 }
 

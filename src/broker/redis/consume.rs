@@ -64,7 +64,12 @@ impl Subscription {
 
     /// Consumes from one more queue.
     pub(super) async fn add(&mut self, queue: Queue) -> Result<(), BrokerError> {
-        if self.queues.iter().chain(&self.fanouts).any(|q| q.name == queue.name) {
+        if self
+            .queues
+            .iter()
+            .chain(&self.fanouts)
+            .any(|q| q.name == queue.name)
+        {
             return Ok(());
         }
         locked(&self.shared.consumed).insert(queue.name.clone(), queue.clone());
@@ -80,7 +85,9 @@ impl Subscription {
         }
         self.queues.push_back(queue);
         if self.shared.options.queue_order == QueueOrder::Sorted {
-            self.queues.make_contiguous().sort_by(|a, b| a.name.cmp(&b.name));
+            self.queues
+                .make_contiguous()
+                .sort_by(|a, b| a.name.cmp(&b.name));
         }
         Ok(())
     }
@@ -126,7 +133,11 @@ impl Subscription {
                 let began = Instant::now();
                 match self.fetch(want, free).await {
                     Ok(fetched) => {
-                        idle_polls = if fetched.count == 0 { idle_polls.saturating_add(1) } else { 0 };
+                        idle_polls = if fetched.count == 0 {
+                            idle_polls.saturating_add(1)
+                        } else {
+                            0
+                        };
                         hungry = !fetched.drained;
                     }
                     Err(error) if error.is_transient() => break,
@@ -208,7 +219,11 @@ impl Subscription {
         } else {
             self.prefetch.saturating_sub(self.account.held())
         };
-        let want = if acks && !self.paused { credit.min(space) } else { 0 };
+        let want = if acks && !self.paused {
+            credit.min(space)
+        } else {
+            0
+        };
         (want, if free { space - want } else { 0 })
     }
 
@@ -231,8 +246,14 @@ impl Subscription {
         }
         let mut fetch = eval(FETCH, &names);
         let fair = shared.options.queue_order == QueueOrder::RoundRobin;
-        fetch.arg(want).arg(free).arg(&shared.id).arg(u8::from(fair));
-        fetch.arg(BYTES).arg(hint_ttl(shared.options.visibility_timeout));
+        fetch
+            .arg(want)
+            .arg(free)
+            .arg(&shared.id)
+            .arg(u8::from(fair));
+        fetch
+            .arg(BYTES)
+            .arg(hint_ttl(shared.options.visibility_timeout));
         for queue in &polled {
             fetch.arg(json::to_vec(&queue.name.as_str().into()));
             fetch.arg(u8::from(queue.no_ack));

@@ -126,8 +126,12 @@ impl Endpoint {
                     tuning.push((name.clone(), seconds.min(1e9)));
                 }
                 "client_name" => client_name = Some(value.clone()),
-                "socket_keepalive" | "retry_on_timeout" | "max_connections" | "health_check_interval"
-                | "protocol" | "timeout" => {}
+                "socket_keepalive"
+                | "retry_on_timeout"
+                | "max_connections"
+                | "health_check_interval"
+                | "protocol"
+                | "timeout" => {}
                 _ => {
                     return Err(BrokerError::Config(format!(
                         "the result back end's URL has an unknown option `{name}`"
@@ -181,9 +185,15 @@ impl Endpoint {
         let db = if number.is_empty() {
             0
         } else {
-            number.parse::<i64>().ok().filter(|db| *db >= 0).ok_or_else(|| {
-                BrokerError::Config(format!("the database `{number}` is not a number from 0 up"))
-            })?
+            number
+                .parse::<i64>()
+                .ok()
+                .filter(|db| *db >= 0)
+                .ok_or_else(|| {
+                    BrokerError::Config(format!(
+                        "the database `{number}` is not a number from 0 up"
+                    ))
+                })?
         };
         Ok(Self {
             addresses,
@@ -308,9 +318,15 @@ mod tests {
     #[test]
     fn banners_are_celerys() {
         let uri = |url| broker(url).unwrap().broker_uri();
-        assert_eq!(uri("redis://127.0.0.1:6404/0"), "redis://:**@127.0.0.1:6404/0");
+        assert_eq!(
+            uri("redis://127.0.0.1:6404/0"),
+            "redis://:**@127.0.0.1:6404/0"
+        );
         assert_eq!(uri("redis://u:p@h/3"), "redis://u:**@h:6379/3");
-        assert_eq!(uri("redis+socket:///tmp/x.sock?virtual_host=2"), "redis+socket:///tmp/x.sock");
+        assert_eq!(
+            uri("redis+socket:///tmp/x.sock?virtual_host=2"),
+            "redis+socket:///tmp/x.sock"
+        );
     }
 
     #[test]
@@ -339,7 +355,13 @@ mod tests {
         assert!(broker("rediss://h?ssl_colour=1").is_err());
         assert!(backend("rediss://h").is_err());
         assert!(backend("redis://h?ssl_cert_reqs=none").is_err());
-        assert!(!backend("rediss://h?ssl_cert_reqs=none").unwrap().tls.unwrap().verify);
+        assert!(
+            !backend("rediss://h?ssl_cert_reqs=none")
+                .unwrap()
+                .tls
+                .unwrap()
+                .verify
+        );
     }
 
     #[test]

@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(Entry::read(&wrapped(garbage, "q")).unwrap().raw, garbage);
         let fresh = [b"[".as_slice(), garbage, b", \"\", \"q\"]"].concat();
         let entry = Entry::read(&fresh).unwrap();
-        assert_eq!((entry.raw.as_slice(), &*entry.routing_key), (garbage.as_slice(), "q"));
+        assert_eq!(
+            (entry.raw.as_slice(), &*entry.routing_key),
+            (garbage.as_slice(), "q")
+        );
         let python = br#"{"rcelery_raw": "/w=="}"#.to_vec();
         assert_eq!(decode(python).unwrap_err().0, b"\xff");
         assert_eq!(Entry::read(b"{}"), None);

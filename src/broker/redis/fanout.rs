@@ -84,7 +84,10 @@ pub(super) async fn run(shared: Arc<Shared>, mut broadcasts: mpsc::Receiver<Push
         else {
             continue;
         };
-        let listeners = locked(&shared.fanout.0).get(&pattern).cloned().unwrap_or_default();
+        let listeners = locked(&shared.fanout.0)
+            .get(&pattern)
+            .cloned()
+            .unwrap_or_default();
         for listener in listeners {
             let message = entry::decode(payload.clone()).map_err(|(raw, error)| {
                 tracing::debug!(%channel, %error, "a broadcast that is no message");

@@ -31,7 +31,10 @@ const BATCH: usize = 500;
 
 /// Seconds that our hints outlive the last heartbeat.
 pub(super) fn hint_ttl(visibility_timeout: Duration) -> u64 {
-    visibility_timeout.as_secs().saturating_mul(2).clamp(3600, 604_800)
+    visibility_timeout
+        .as_secs()
+        .saturating_mul(2)
+        .clamp(3600, 604_800)
 }
 
 /// Runs until the connection closes or is lost.
@@ -81,12 +84,18 @@ pub(super) async fn run(shared: Arc<Shared>) {
 
 impl Shared {
     async fn renew(&self, deliveries: &[(String, String)]) -> Result<(), BrokerError> {
-        let keys = [&self.keys.index, &self.keys.consumers, &self.keys.held(&self.id)];
+        let keys = [
+            &self.keys.index,
+            &self.keys.consumers,
+            &self.keys.held(&self.id),
+        ];
         let mut rest = deliveries;
         loop {
             let (batch, later) = rest.split_at(rest.len().min(BATCH));
             let mut renew = eval(RENEW, &keys);
-            renew.arg(&self.id).arg(hint_ttl(self.options.visibility_timeout));
+            renew
+                .arg(&self.id)
+                .arg(hint_ttl(self.options.visibility_timeout));
             for (tag, score) in batch {
                 renew.arg(tag).arg(score);
             }

@@ -165,7 +165,10 @@ mod tests {
     #[test]
     fn fanout_topics_follow_the_options() {
         assert_eq!(keys(&[]).topics("ev", "worker.x"), ["/2.ev/worker.x"]);
-        let k = keys(&[("fanout_prefix", false.into()), ("fanout_patterns", false.into())]);
+        let k = keys(&[
+            ("fanout_prefix", false.into()),
+            ("fanout_patterns", false.into()),
+        ]);
         assert_eq!(k.topics("ev", "worker.x"), ["ev"]);
     }
 }

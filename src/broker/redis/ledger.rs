@@ -31,6 +31,24 @@ struct Held {
     account: Arc<Account>,
 }
 
+/// A delivery out of the ledger. It counts against the prefetch limit until this is dropped: a message that goes back
+/// to the front must be there before the next one is fetched.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// Its place in the order of delivery.
+    pub(super) seq: u64,
+    /// The score under which it is ours.
+    pub(super) score: String,
+    account: Arc<Account>,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.account.held.fetch_sub(1, Ordering::SeqCst);
+        self.account.wake.notify_one();
+    }
+}
+
 /// Deliveries by tag.
 #[derive(Debug, Default)]
 pub(super) struct Ledger(Mutex<(u64, HashMap<String, Held>)>);
@@ -58,14 +76,19 @@ impl Ledger {
         });
     }
 
-    /// Takes a delivery out and returns its place in the order of delivery and its score; none if it is not ours any
-    /// more.
-    pub(super) fn take(&self, tag: &str) -> Option<(u64, String)> {
+    /// Takes a delivery out; none if it is not ours any more.
+    pub(super) fn take(&self, tag: &str) -> Option<Taken> {
         self.with(|_, map| {
-            let held = map.remove(tag)?;
-            held.account.held.fetch_sub(1, Ordering::SeqCst);
-            held.account.wake.notify_one();
-            Some((held.seq, held.score))
+            let Held {
+                seq,
+                score,
+                account,
+            } = map.remove(tag)?;
+            Some(Taken {
+                seq,
+                score,
+                account,
+            })
         })
     }
 
@@ -86,7 +109,9 @@ impl Ledger {
                 .map(|(tag, held)| (held.seq, tag.clone(), held.score.clone()))
                 .collect();
             all.sort_unstable_by_key(|(seq, ..)| *seq);
-            all.into_iter().map(|(_, tag, score)| (tag, score)).collect()
+            all.into_iter()
+                .map(|(_, tag, score)| (tag, score))
+                .collect()
         })
     }
 }

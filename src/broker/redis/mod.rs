@@ -215,7 +215,10 @@ impl Shared {
         let member = Binding::of(queue).to_member(&self.keys.sep);
         let table = self.keys.bindings(exchange);
         if let Some(ms) = expires_ms(queue) {
-            #[expect(clippy::cast_precision_loss, reason = "lifetimes are far below 2^53 ms")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "lifetimes are far below 2^53 ms"
+            )]
             let ttl = (ms as f64 * BINDING_EXPIRES_FACTOR).max(MIN_BINDING_TTL_MS);
             let mut bind = eval(scripts::BIND, &[&table, &self.keys.deadlines]);
             bind.arg(member).arg(exchange).arg(format!("{ttl:.0}"));
@@ -451,7 +454,10 @@ impl Broker for RedisBroker {
         if self.shared.connection.is_lost() {
             return Ok(());
         }
-        let consumed: Vec<Queue> = locked(&self.shared.consumed).drain().map(|(_, q)| q).collect();
+        let consumed: Vec<Queue> = locked(&self.shared.consumed)
+            .drain()
+            .map(|(_, q)| q)
+            .collect();
         for queue in consumed {
             if queue.exchange.kind == ExchangeType::Fanout {
                 self.shared.fanout_leave(&queue).await?;

@@ -262,7 +262,13 @@ mod tests {
     fn values_are_checked() {
         assert!(parse("redis://h", &[("visibility_timeout", 0.into())]).is_err());
         assert!(parse("redis://h", &[("visibility_timeout", f64::NAN.into())]).is_err());
-        assert!(parse("redis://h", &[("priority_steps", vec![3.into(), 0.into()].into())]).is_err());
+        assert!(
+            parse(
+                "redis://h",
+                &[("priority_steps", vec![3.into(), 0.into()].into())]
+            )
+            .is_err()
+        );
         assert!(parse("redis://h", &[("queue_order_strategy", "random".into())]).is_err());
         let options = parse("redis://h/4", &[("fanout_prefix", "/x{db}.".into())]).unwrap();
         assert_eq!(options.fanout_prefix, "/x4.");

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::Shared;
 use super::entry::Entry;
 use super::scripts::{BURY, OVERDUE, PUTBACK, RELEASE, eval};
-use super::Shared;
 use crate::broker::BrokerError;
 use crate::broker::virtual_exchange::matching_any;
 
@@ -64,7 +64,11 @@ impl Shared {
                 }
                 let mut put = eval(PUTBACK, &names);
                 put.arg(tag).arg(score);
-                put.arg(if side == Side::Front { "RPUSH" } else { "LPUSH" });
+                put.arg(if side == Side::Front {
+                    "RPUSH"
+                } else {
+                    "LPUSH"
+                });
                 put.arg(raw);
                 pipeline.add_command(put);
             }
@@ -131,7 +135,10 @@ impl Shared {
             .put_back(&self.keys.held(&self.id), &late, Side::Front)
             .await?;
         if count > 0 {
-            tracing::warn!(count, "restored messages that were not acknowledged within the visibility timeout");
+            tracing::warn!(
+                count,
+                "restored messages that were not acknowledged within the visibility timeout"
+            );
         }
         for id in dead {
             if id == self.id {
@@ -140,7 +147,12 @@ impl Shared {
             let held = self.keys.held(&id);
             loop {
                 let mut range = redis::cmd("ZRANGE");
-                range.arg(&held).arg(0).arg(SWEEP - 1).arg("REV").arg("WITHSCORES");
+                range
+                    .arg(&held)
+                    .arg(0)
+                    .arg(SWEEP - 1)
+                    .arg("REV")
+                    .arg("WITHSCORES");
                 let deliveries = self.scored(&range).await?;
                 if deliveries.is_empty() {
                     break;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
+use super::Shared;
 use super::restore::Side;
 use super::scripts::{SETTLE, eval};
-use super::Shared;
 use crate::broker::{BrokerError, Settle, Settlement};
 
 /// Most settlements of one round trip: the script blocks the server for about a millisecond.
@@ -39,15 +39,23 @@ impl Shared {
         let mut done = Vec::new();
         let mut requeue = Vec::new();
         let mut restore = Vec::new();
+        let mut taken_back = Vec::new();
         for Settlement { delivery_tag, how } in batch {
-            let Some((seq, score)) = self.ledger.take(&delivery_tag) else {
+            let Some(taken) = self.ledger.take(&delivery_tag) else {
                 tracing::debug!(%delivery_tag, "settling a delivery that is not ours any more");
                 continue;
             };
+            let score = taken.score.clone();
             match how {
                 Settle::Ack | Settle::Reject => done.push((delivery_tag, score)),
-                Settle::Requeue => requeue.push((delivery_tag, score)),
-                Settle::Restore => restore.push((seq, delivery_tag, score)),
+                Settle::Requeue => {
+                    requeue.push((delivery_tag, score));
+                    taken_back.push(taken);
+                }
+                Settle::Restore => {
+                    restore.push((taken.seq, delivery_tag, score));
+                    taken_back.push(taken);
+                }
             }
         }
         let done = self.forget(&done);
@@ -60,6 +68,7 @@ impl Shared {
             self.put_back(&held, &restore, Side::Front).await
         };
         let (done, back) = tokio::join!(done, back);
+        drop(taken_back);
         done?;
         back.map(|_| ())
     }
