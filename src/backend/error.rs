@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::broker::BrokerError;
 use crate::protocol::ProtocolError;
 
 /// A failure of a result back end, sorted by what the caller can do.
@@ -67,5 +68,19 @@ impl BackendError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Connection { .. } | Self::Timeout(_))
+    }
+}
+
+/// A broker's connection code serves back ends, too.
+impl From<BrokerError> for BackendError {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::Connection { message, source } => Self::Connection { message, source },
+            BrokerError::Timeout(message) => Self::Timeout(message),
+            BrokerError::AccessRefused(message) => Self::AccessRefused(message),
+            BrokerError::Config(message) => Self::Config(message),
+            BrokerError::Unsupported(message) => Self::Unsupported(message),
+            BrokerError::Server { message, source } => Self::Server { message, source },
+        }
     }
 }

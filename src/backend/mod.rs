@@ -4,6 +4,7 @@
 
 mod base;
 mod error;
+mod redis;
 mod registry;
 
 pub use self::base::{Backend, Changes, ChordProgress, PartOutcome, Stored};

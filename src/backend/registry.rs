@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::redis::RedisBackend;
 use super::{Backend, BackendError};
+use crate::broker::BrokerUrl;
 use crate::protocol::Map;
 use crate::protocol::codec::Accept;
 
@@ -72,10 +74,20 @@ pub const SCHEMES: &[&str] = &[
 ///
 /// # Errors
 /// `Config` for a scheme that is not in [`SCHEMES`] or a bad option.
+#[expect(
+    clippy::unused_async,
+    reason = "other back ends connect here, and this is their common face"
+)]
 pub async fn connect(url: &str, options: &Options) -> Result<Arc<dyn Backend>, BackendError> {
-    let _ = options;
     let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
-    Err(BackendError::Config(format!(
-        "no such result backend: `{scheme}`"
-    )))
+    match scheme {
+        "redis" | "rediss" | "redis+socket" | "sentinel" => Ok(Arc::new(RedisBackend::new(
+            &BrokerUrl::parse(url)?,
+            options,
+        )?)),
+        other => Err(BackendError::Config(format!(
+            "no such result backend: `{other}`; there are {}",
+            SCHEMES.join(", ")
+        ))),
+    }
 }

@@ -78,6 +78,16 @@ impl RedisServer {
             .unwrap_or_else(|e| panic!("{words:?}: {e}"))
     }
 
+    /// Its process id, for signals: `SIGSTOP` makes it silent, `SIGKILL` kills it.
+    pub(crate) fn pid(&self) -> nix::unistd::Pid {
+        self.process.as_ref().expect("the server runs").pid()
+    }
+
+    /// The directory it runs in.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        self.dir.path()
+    }
+
     /// Stops the server after it has saved what it holds.
     #[track_caller]
     pub(crate) fn stop(&mut self) {
