@@ -11,6 +11,7 @@ pub mod producer;
 pub mod protocol;
 pub mod result;
 pub mod shutdown;
+pub mod sqlite;
 pub mod task;
 pub mod worker;
 

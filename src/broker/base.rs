@@ -14,7 +14,7 @@ pub struct Capabilities {
     pub fanout: bool,
     /// A fanout publish knows how many listened ([`Routed::receivers`]).
     pub counts_receivers: bool,
-    /// Whether the most urgent priority is 0 (Redis) rather than 9 (AMQP, SQLite).
+    /// Whether the most urgent priority is 0 (Redis, SQLite) rather than 9 (AMQP).
     pub zero_is_most_urgent: bool,
 }
 

@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod fake;
 mod redis;
 mod registry;
+mod sqlite;
 mod url;
 mod virtual_exchange;
 

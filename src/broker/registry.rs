@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Broker, BrokerError, BrokerUrl, redis};
+use super::{Broker, BrokerError, BrokerUrl, redis, sqlite};
 use crate::protocol::Map;
 
 /// How to connect, besides the URL.
@@ -31,6 +31,7 @@ impl Default for Options {
 pub const SCHEMES: &[&str] = &[
     "sqlite",
     "sqla+sqlite",
+    "sqlalchemy+sqlite",
     "redis",
     "rediss",
     "redis+socket",
@@ -44,6 +45,7 @@ pub const SCHEMES: &[&str] = &[
 pub async fn connect(url: &BrokerUrl, options: &Options) -> Result<Arc<dyn Broker>, BrokerError> {
     match url.scheme() {
         "redis" | "rediss" | "redis+socket" | "sentinel" => redis::connect(url, options).await,
+        "sqlite" | "sqla+sqlite" | "sqlalchemy+sqlite" => sqlite::connect(url, options).await,
         other => Err(BrokerError::Config(format!(
             "no such transport: `{other}`; there are {}",
             SCHEMES.join(", ")

@@ -1,0 +1,880 @@
+//! The task that owns the connection to the file. All that is asked of it at one time goes into one transaction.
+//!
+//! It alone reads and writes, so there is nothing to lock in this process; between processes SQLite's write lock decides,
+//! and it is held for one batch at a time.
+
+use std::collections::{HashMap, HashSet};
+use std::future::poll_fn;
+use std::path::PathBuf;
+use std::task::Poll;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{debug, warn};
+
+use super::process::Process;
+use super::store::{Store, Taken};
+use super::subscription::{BATCH, CHANNEL, Source, Subscription, pick};
+use crate::broker::base::{Destination, Routed};
+use crate::broker::consumer::{Command, Consumer};
+use crate::broker::delivery::{Acker, Delivery, Garbled, Settle, Settlement};
+use crate::protocol::codec::json;
+use crate::protocol::{Message, Queue, Value, envelope};
+use crate::sqlite::{Kind, SqliteError, Watch, announce};
+
+/// Requests gathered into one transaction at most.
+const REQUESTS: usize = 128;
+/// Settlements gathered into one transaction at most.
+const SETTLEMENTS: usize = 1024;
+/// How often a lease is renewed, and the others are looked at: a fifth of the lease.
+const RENEWALS_PER_LEASE: u32 = 5;
+/// How long to wait after a locked or full file before fetching and settling again.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How often to see whether a full channel has room again.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(5);
+
+type Answer<T> = oneshot::Sender<Result<T, SqliteError>>;
+
+/// What the broker asks for.
+#[derive(Debug)]
+pub(super) enum Request {
+    Declare(Box<Queue>, Answer<()>),
+    DeleteQueue(String, Answer<()>),
+    Publish(Vec<(Destination, Message)>, Answer<Vec<Routed>>),
+    Consume(Vec<Queue>, u32, Answer<Consumer>),
+    Purge(String, Answer<Option<u64>>),
+    Length(String, Answer<Option<u64>>),
+    Unacked(Answer<u64>),
+    Queues(Answer<Vec<String>>),
+    Close(Answer<()>),
+}
+
+/// A request that is done, to be answered when the transaction is committed.
+enum Done {
+    Unit(Answer<()>),
+    Routed(Answer<Vec<Routed>>, Vec<Routed>),
+    Consumer(Answer<Consumer>, Box<(Subscription, Consumer)>),
+    Count(Answer<Option<u64>>, Option<u64>),
+    Unacked(Answer<u64>, u64),
+    Names(Answer<Vec<String>>, Vec<String>),
+}
+
+/// What to do in one transaction.
+#[derive(Debug, Default)]
+struct Work {
+    requests: Vec<Request>,
+    fetch: bool,
+    renew: bool,
+}
+
+/// Messages taken for a subscription, with the queue of each.
+type Batch = (u64, Vec<(String, Taken)>);
+
+/// Why the loop ends.
+enum End {
+    Closed(Option<Answer<()>>),
+    Lost(SqliteError),
+}
+
+/// The connection and all that hangs on it.
+#[derive(Debug)]
+pub(super) struct Engine {
+    pub(super) connection: SqliteConnection,
+    pub(super) path: PathBuf,
+    pub(super) store: Store,
+    pub(super) lease: Duration,
+    pub(super) watch: Watch,
+    pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) settlements: mpsc::UnboundedReceiver<Settlement>,
+    pub(super) settle: mpsc::UnboundedSender<Settlement>,
+    pub(super) lost: watch::Sender<Option<SqliteError>>,
+    pub(super) state: State,
+}
+
+/// What the engine remembers.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    /// The row of this connection, once it consumes.
+    consumer: Option<i64>,
+    /// When the lease of that row ends.
+    leased_until: Option<Instant>,
+    subscriptions: Vec<Subscription>,
+    next_subscription: u64,
+    /// Delivery → subscription.
+    held: HashMap<i64, u64>,
+    /// Settlements that are not written yet.
+    pending: Vec<(i64, Settle)>,
+    /// Messages may wait: the last fetch took all that it was allowed to, or has not been made.
+    more: bool,
+    /// A locked or full file: no attempt before this.
+    pause_until: Option<Instant>,
+}
+
+/// Milliseconds of Unix time. Leases are compared between processes, so the clock is the machine's.
+fn now_ms() -> i64 {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Engine {
+    /// Runs until the broker is closed or dropped, or the file is lost.
+    pub(super) async fn run(mut self) {
+        let end = self.serve().await;
+        // From here on, settlements and commands are refused.
+        self.settlements.close();
+        self.requests.close();
+        match end {
+            End::Closed(answer) => {
+                let result = self.give_back().await;
+                self.state.subscriptions.clear();
+                let _ = self.connection.close().await;
+                announce(&self.path);
+                if let Some(answer) = answer {
+                    let _ = answer.send(result);
+                }
+            }
+            End::Lost(error) => {
+                debug!(file = %self.path.display(), %error, "connection lost");
+                self.state.subscriptions.clear();
+                let _ = self.lost.send(Some(error.clone()));
+                while let Ok(request) = self.requests.try_recv() {
+                    request.refuse(&error);
+                }
+                let _ = self.connection.close().await;
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> End {
+        let mut renewals = tokio::time::interval(self.lease / RENEWALS_PER_LEASE);
+        renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let mut work = Work::default();
+            let paused = self.state.pause_until.filter(|at| *at > Instant::now());
+            let busy = paused.is_none() && self.state.can_go_on();
+            if busy {
+                work.fetch = true;
+                // Let others run between two batches: the loop may never wait otherwise.
+                tokio::task::yield_now().await;
+            } else {
+                let consuming = !self.state.subscriptions.is_empty();
+                tokio::select! {
+                    biased;
+                    // First, so that what is asked after a command finds it obeyed.
+                    (id, command) = next_command(&mut self.state.subscriptions), if consuming => {
+                        if let Err(error) = self.command(id, command).await
+                            && let Some(end) = self.failed(error)
+                        {
+                            return end;
+                        }
+                        work.fetch = true;
+                    }
+                    request = self.requests.recv() => match request {
+                        Some(request) => work.requests.push(request),
+                        None => return End::Closed(None),
+                    },
+                    Some(settlement) = self.settlements.recv() => self.state.settle(&settlement),
+                    _ = renewals.tick(), if self.state.consumer.is_some() => work.renew = true,
+                    changed = self.watch.changed(), if consuming => match changed {
+                        Ok(()) => work.fetch = true,
+                        Err(error) => return End::Lost(error),
+                    },
+                    () = until(paused) => {}
+                    // Nobody says when the receiver has made room in its channel.
+                    () = tokio::time::sleep(LOOK_FOR_ROOM), if self.state.is_clogged() => {}
+                }
+            }
+            if let Some(end) = self.gather(&mut work) {
+                return end;
+            }
+            if let Some(close) = work.take_close() {
+                return match self.cycle(work).await {
+                    Err(error) if error.kind == Kind::Lost => End::Lost(error),
+                    _ => End::Closed(Some(close)),
+                };
+            }
+            if let Err(error) = self.cycle(work).await
+                && let Some(end) = self.failed(error)
+            {
+                return end;
+            }
+        }
+    }
+
+    /// Adds what else is there already.
+    fn gather(&mut self, work: &mut Work) -> Option<End> {
+        while work.requests.len() < REQUESTS {
+            match self.requests.try_recv() {
+                Ok(request) => work.requests.push(request),
+                Err(mpsc::error::TryRecvError::Empty) => break,
+                Err(mpsc::error::TryRecvError::Disconnected) => {
+                    return work.requests.is_empty().then_some(End::Closed(None));
+                }
+            }
+        }
+        while self.state.pending.len() < SETTLEMENTS {
+            let Ok(settlement) = self.settlements.try_recv() else {
+                break;
+            };
+            self.state.settle(&settlement);
+        }
+        if !self.state.pending.is_empty() {
+            // What is settled makes room for more.
+            work.fetch = true;
+        }
+        None
+    }
+
+    /// What a failure means: the end, or a pause.
+    fn failed(&mut self, error: SqliteError) -> Option<End> {
+        let now = Instant::now();
+        if error.kind == Kind::Lost {
+            return Some(End::Lost(error));
+        }
+        if self.state.leased_until.is_some_and(|until| until < now) {
+            return Some(End::Lost(SqliteError::new(
+                Kind::Lost,
+                format!("the lease on held messages could not be renewed in time: {error}"),
+            )));
+        }
+        warn!(file = %self.path.display(), %error, "will try again");
+        self.state.pause_until = Some(now + PAUSE);
+        None
+    }
+
+    /// One round: reads what can be read, and writes the rest in one transaction.
+    async fn cycle(&mut self, work: Work) -> Result<(), SqliteError> {
+        let paused = self.state.pause_until.is_some_and(|at| at > Instant::now());
+        let fetch = work.fetch && !paused;
+        let settle = !paused && !self.state.pending.is_empty();
+        let mut writes = settle || work.renew;
+        let mut requests = Vec::with_capacity(work.requests.len());
+        for request in work.requests {
+            if let Some(request) = self.answer_from_reading(request).await {
+                writes = true;
+                requests.push(request);
+            }
+        }
+        if !writes {
+            if !fetch {
+                return Ok(());
+            }
+            if !self.something_waits().await? {
+                self.state.more = false;
+                return Ok(());
+            }
+        }
+        if let Err(error) = self.watch.check() {
+            refuse_all(requests, &error);
+            return Err(error);
+        }
+        let pending = if settle {
+            std::mem::take(&mut self.state.pending)
+        } else {
+            Vec::new()
+        };
+        let mut done = Vec::with_capacity(requests.len());
+        let path = self.path.clone();
+        let result = self
+            .transaction(&pending, &mut requests, &mut done, fetch, work.renew)
+            .await
+            .map_err(|e| e.sorted(&path));
+        match result {
+            Ok(batches) => {
+                self.state.pause_until = None;
+                if !pending.is_empty() || !done.is_empty() {
+                    announce(&self.path);
+                }
+                for done in done {
+                    self.answer(done);
+                }
+                for batch in batches {
+                    self.deliver(batch);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                // Nothing of it has happened.
+                self.state.pending.splice(0..0, pending);
+                for done in done {
+                    done.refuse(&error);
+                }
+                refuse_all(requests, &error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn transaction(
+        &mut self,
+        pending: &[(i64, Settle)],
+        requests: &mut Vec<Request>,
+        done: &mut Vec<Done>,
+        fetch: bool,
+        renew: bool,
+    ) -> Result<Vec<Batch>, Failure> {
+        let Self {
+            connection,
+            store,
+            state,
+            lease,
+            ..
+        } = self;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        // Read the clock behind the lock, which may have been waited for.
+        let now = now_ms();
+        let deadline = now + i64::try_from(lease.as_millis()).unwrap_or(i64::MAX / 2);
+        let leased_until = Instant::now() + *lease;
+        let c = &mut *transaction;
+        let of = |how: Settle| -> Vec<i64> {
+            let held = pending.iter().filter(|(_, h)| *h == how);
+            held.map(|(delivery, _)| *delivery).collect()
+        };
+        store.drop_held(c, &of(Settle::Ack)).await?;
+        store.drop_held(c, &of(Settle::Reject)).await?;
+        store.requeue_held(c, &of(Settle::Requeue)).await?;
+        store.restore_held(c, &of(Settle::Restore)).await?;
+        let mut consumer = state.consumer;
+        if let Some(consumer) = consumer
+            && renew
+        {
+            if !store.renew(c, consumer, now, deadline).await? {
+                return Err(Failure::Lease);
+            }
+            for dead in store.dead_consumers(c, consumer, now).await? {
+                debug!(consumer = dead, "restoring what a dead consumer held");
+                store.remove_consumer(c, dead).await?;
+            }
+            if store.is_overdue(c, now).await? {
+                store.sweep_passing(c, now).await?;
+            }
+        }
+        for request in requests.drain(..) {
+            match request {
+                Request::Declare(queue, answer) => {
+                    let result = store.declare(c, &queue, now).await;
+                    done.push(Done::Unit(answer));
+                    result?;
+                }
+                Request::DeleteQueue(name, answer) => {
+                    let result = store.delete_queue(c, &name).await;
+                    done.push(Done::Unit(answer));
+                    result?;
+                }
+                Request::Publish(batch, answer) => {
+                    let result = store.publish(c, &batch, now).await;
+                    done.push(Done::Routed(
+                        answer,
+                        result.as_ref().cloned().unwrap_or_default(),
+                    ));
+                    result?;
+                }
+                Request::Purge(name, answer) => {
+                    let result = store.purge(c, &name).await;
+                    done.push(Done::Count(
+                        answer,
+                        result.as_ref().copied().unwrap_or_default(),
+                    ));
+                    result?;
+                }
+                Request::Consume(queues, prefetch, answer) => {
+                    let (subscription, receiver) = state.subscribe(&queues, prefetch);
+                    done.push(Done::Consumer(answer, Box::new((subscription, receiver))));
+                    let id = match consumer {
+                        Some(id) => id,
+                        None => {
+                            let id = store.add_consumer(c, &Process::this(), deadline).await?;
+                            // Start with what others have left behind.
+                            for dead in store.dead_consumers(c, id, now).await? {
+                                store.remove_consumer(c, dead).await?;
+                            }
+                            store.sweep_passing(c, now).await?;
+                            consumer = Some(id);
+                            id
+                        }
+                    };
+                    for queue in &queues {
+                        store.subscribe(c, &queue.name, id).await?;
+                    }
+                }
+                // Answered by reading, or the loop's own.
+                Request::Length(..)
+                | Request::Unacked(..)
+                | Request::Queues(..)
+                | Request::Close(..) => {}
+            }
+        }
+        let mut batches = Vec::new();
+        let mut more = false;
+        if fetch && let Some(consumer) = consumer {
+            for subscription in &mut state.subscriptions {
+                let (taken, full) = fetch_for(store, c, subscription, consumer, now).await?;
+                more |= full;
+                if !taken.is_empty() {
+                    batches.push((subscription.id, taken));
+                }
+            }
+        }
+        transaction.commit().await?;
+        if renew || consumer != state.consumer {
+            state.leased_until = Some(leased_until);
+        }
+        state.consumer = consumer;
+        if fetch {
+            state.more = more;
+        }
+        Ok(batches)
+    }
+
+    /// Answers a request that needs no write; gives the others back.
+    async fn answer_from_reading(&mut self, request: Request) -> Option<Request> {
+        let path = &self.path;
+        let sorted = |e: sqlx::Error| SqliteError::from_driver(path, &e);
+        let c = &mut self.connection;
+        let done = match request {
+            Request::Length(name, answer) => match self.store.length(c, &name).await {
+                Ok(count) => Done::Count(answer, count),
+                Err(e) => {
+                    let _ = answer.send(Err(sorted(e)));
+                    return None;
+                }
+            },
+            Request::Unacked(answer) => match self.store.count_unacked(c).await {
+                Ok(count) => Done::Unacked(answer, count),
+                Err(e) => {
+                    let _ = answer.send(Err(sorted(e)));
+                    return None;
+                }
+            },
+            Request::Queues(answer) => match self.store.queue_names(c).await {
+                Ok(names) => Done::Names(answer, names),
+                Err(e) => {
+                    let _ = answer.send(Err(sorted(e)));
+                    return None;
+                }
+            },
+            Request::Declare(queue, answer) => match self.store.is_declared(c, &queue).await {
+                Ok(true) => Done::Unit(answer),
+                // An error shows again, and is answered, when it is written.
+                Ok(false) | Err(_) => return Some(Request::Declare(queue, answer)),
+            },
+            other => return Some(other),
+        };
+        self.answer(done);
+        None
+    }
+
+    /// Whether there is something to fetch, without taking the write lock.
+    async fn something_waits(&mut self) -> Result<bool, SqliteError> {
+        let path = &self.path;
+        let sorted = |e: sqlx::Error| SqliteError::from_driver(path, &e);
+        for subscription in &self.state.subscriptions {
+            for source in &subscription.sources {
+                let c = &mut self.connection;
+                let waits = if source.transient {
+                    subscription.channel_room() > 0
+                        && self
+                            .store
+                            .has_transient(c, &source.name)
+                            .await
+                            .map_err(sorted)?
+                } else {
+                    let room = if source.no_ack {
+                        subscription.channel_room()
+                    } else {
+                        subscription.room()
+                    };
+                    room > 0
+                        && !self
+                            .store
+                            .waiting(c, &source.name, 1)
+                            .await
+                            .map_err(sorted)?
+                            .is_empty()
+                };
+                if waits {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn answer(&mut self, done: Done) {
+        // Who asked may have stopped waiting.
+        match done {
+            Done::Unit(answer) => drop(answer.send(Ok(()))),
+            Done::Routed(answer, routed) => drop(answer.send(Ok(routed))),
+            Done::Count(answer, count) => drop(answer.send(Ok(count))),
+            Done::Unacked(answer, count) => drop(answer.send(Ok(count))),
+            Done::Names(answer, names) => drop(answer.send(Ok(names))),
+            Done::Consumer(answer, both) => {
+                let (subscription, consumer) = *both;
+                self.state.subscriptions.push(subscription);
+                self.state.more = true;
+                drop(answer.send(Ok(consumer)));
+            }
+        }
+    }
+
+    fn deliver(&mut self, (id, taken): Batch) {
+        let state = &mut self.state;
+        let Some(subscription) = state.subscriptions.iter_mut().find(|s| s.id == id) else {
+            return;
+        };
+        for (queue, taken) in taken {
+            if let Some(delivery) = taken.delivery {
+                state.held.insert(delivery, id);
+                subscription.unsettled += 1;
+            }
+            let settle = taken.delivery.map(|_| self.settle.clone());
+            let tag = taken
+                .delivery
+                .map_or_else(|| "0".to_owned(), |d| d.to_string());
+            let delivery = Delivery {
+                queue,
+                message: read(taken.payload),
+                acker: Acker::new(tag, settle),
+            };
+            // There is room: only this task sends, and it has taken no more than that. If the receiver is gone, the
+            // message is given back when the subscription ends.
+            let _ = subscription.deliveries.try_send(delivery);
+        }
+    }
+
+    /// Obeys a command of a subscription.
+    async fn command(&mut self, id: u64, command: Option<Command>) -> Result<(), SqliteError> {
+        let Some(position) = self.state.subscriptions.iter().position(|s| s.id == id) else {
+            return Ok(());
+        };
+        let path = self.path.clone();
+        let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
+        let Some(consumer) = self.state.consumer else {
+            return Ok(());
+        };
+        let subscription = &mut self.state.subscriptions[position];
+        let left: Vec<String> = match command {
+            Some(Command::Prefetch(prefetch)) => {
+                subscription.prefetch = prefetch;
+                self.state.more = true;
+                return Ok(());
+            }
+            Some(Command::Pause) => {
+                subscription.paused = true;
+                return Ok(());
+            }
+            Some(Command::Add(queue)) => {
+                if !subscription.sources.iter().any(|s| s.name == queue.name) {
+                    subscription.sources.push(Source::from(&*queue));
+                }
+                self.state.more = true;
+                let c = &mut self.connection;
+                return self
+                    .store
+                    .subscribe(c, &queue.name, consumer)
+                    .await
+                    .map_err(sorted);
+            }
+            Some(Command::Cancel(queue)) => {
+                subscription.sources.retain(|s| s.name != queue);
+                vec![queue]
+            }
+            // The receiver is dropped. What it held stays held until the broker is closed.
+            None => {
+                let ended = self.state.subscriptions.remove(position);
+                ended.sources.into_iter().map(|s| s.name).collect()
+            }
+        };
+        // Another subscription of this connection may listen to the same queue.
+        let kept: HashSet<String> = self
+            .state
+            .subscriptions
+            .iter()
+            .flat_map(|s| s.sources.iter().map(|s| s.name.clone()))
+            .collect();
+        let mut transaction = self
+            .connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(sorted)?;
+        for queue in left.iter().filter(|queue| !kept.contains(*queue)) {
+            self.store
+                .unsubscribe(&mut transaction, queue, consumer)
+                .await
+                .map_err(sorted)?;
+        }
+        transaction.commit().await.map_err(sorted)
+    }
+
+    /// Writes the last settlements and gives the rest back.
+    async fn give_back(&mut self) -> Result<(), SqliteError> {
+        while let Ok(settlement) = self.settlements.try_recv() {
+            self.state.settle(&settlement);
+        }
+        let pending = std::mem::take(&mut self.state.pending);
+        let path = self.path.clone();
+        if !pending.is_empty() {
+            self.transaction(&pending, &mut Vec::new(), &mut Vec::new(), false, false)
+                .await
+                .map_err(|e| e.sorted(&path))?;
+        }
+        let Some(consumer) = self.state.consumer.take() else {
+            return Ok(());
+        };
+        let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
+        let mut transaction = self
+            .connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(sorted)?;
+        self.store
+            .remove_consumer(&mut transaction, consumer)
+            .await
+            .map_err(sorted)?;
+        transaction.commit().await.map_err(sorted)
+    }
+}
+
+/// Why a transaction failed.
+enum Failure {
+    Driver(sqlx::Error),
+    /// The row of this connection is gone: another has taken over what it held.
+    Lease,
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl Failure {
+    fn sorted(self, path: &std::path::Path) -> SqliteError {
+        match self {
+            Self::Driver(error) => SqliteError::from_driver(path, &error),
+            Self::Lease => SqliteError::new(
+                Kind::Lost,
+                "the lease on held messages ran out (was this process stopped?); others may run them",
+            ),
+        }
+    }
+}
+
+impl State {
+    fn subscribe(&mut self, queues: &[Queue], prefetch: u32) -> (Subscription, Consumer) {
+        let (deliveries, receiver) = mpsc::channel(CHANNEL);
+        // Unbounded: commands are few and come from the worker itself.
+        let (sender, commands) = mpsc::unbounded_channel();
+        self.next_subscription += 1;
+        let subscription = Subscription {
+            id: self.next_subscription,
+            sources: queues.iter().map(Source::from).collect(),
+            prefetch,
+            unsettled: 0,
+            paused: false,
+            turn: 0,
+            deliveries,
+            commands,
+        };
+        (subscription, Consumer::new(receiver, sender))
+    }
+
+    fn settle(&mut self, settlement: &Settlement) {
+        let Ok(delivery) = settlement.delivery_tag.parse::<i64>() else {
+            return;
+        };
+        let Some(id) = self.held.remove(&delivery) else {
+            return;
+        };
+        self.pending.push((delivery, settlement.how));
+        if let Some(subscription) = self.subscriptions.iter_mut().find(|s| s.id == id) {
+            subscription.unsettled = subscription.unsettled.saturating_sub(1);
+        }
+    }
+
+    /// Whether messages wait for a receiver to read what it has.
+    fn is_clogged(&self) -> bool {
+        self.more && self.subscriptions.iter().any(|s| s.channel_room() == 0)
+    }
+
+    /// Whether messages may wait and somebody has room for them.
+    fn can_go_on(&self) -> bool {
+        self.more
+            && self.subscriptions.iter().any(|s| {
+                let takes = s.sources.iter().any(|source| !source.no_ack);
+                (takes && s.room() > 0)
+                    || (s.sources.iter().any(|s| s.no_ack) && s.channel_room() > 0)
+            })
+    }
+}
+
+impl Work {
+    fn take_close(&mut self) -> Option<Answer<()>> {
+        let position = self
+            .requests
+            .iter()
+            .position(|r| matches!(r, Request::Close(_)))?;
+        match self.requests.remove(position) {
+            Request::Close(answer) => Some(answer),
+            _ => None,
+        }
+    }
+}
+
+impl Request {
+    fn refuse(self, error: &SqliteError) {
+        let error = error.clone();
+        match self {
+            Self::Declare(_, answer) | Self::DeleteQueue(_, answer) | Self::Close(answer) => {
+                drop(answer.send(Err(error)));
+            }
+            Self::Publish(_, answer) => drop(answer.send(Err(error))),
+            Self::Consume(_, _, answer) => drop(answer.send(Err(error))),
+            Self::Purge(_, answer) | Self::Length(_, answer) => drop(answer.send(Err(error))),
+            Self::Unacked(answer) => drop(answer.send(Err(error))),
+            Self::Queues(answer) => drop(answer.send(Err(error))),
+        }
+    }
+}
+
+fn refuse_all(requests: Vec<Request>, error: &SqliteError) {
+    for request in requests {
+        request.refuse(error);
+    }
+}
+
+impl Done {
+    fn refuse(self, error: &SqliteError) {
+        let error = error.clone();
+        match self {
+            Self::Unit(answer) => drop(answer.send(Err(error))),
+            Self::Routed(answer, _) => drop(answer.send(Err(error))),
+            Self::Consumer(answer, _) => drop(answer.send(Err(error))),
+            Self::Count(answer, _) => drop(answer.send(Err(error))),
+            Self::Unacked(answer, _) => drop(answer.send(Err(error))),
+            Self::Names(answer, _) => drop(answer.send(Err(error))),
+        }
+    }
+}
+
+/// Takes what a subscription has room for. The flag says that there may be more.
+async fn fetch_for(
+    store: &Store,
+    c: &mut SqliteConnection,
+    subscription: &mut Subscription,
+    consumer: i64,
+    now: i64,
+) -> sqlx::Result<(Vec<(String, Taken)>, bool)> {
+    let mut taken = Vec::new();
+    let mut more = false;
+    let mut channel = subscription.channel_room();
+    for source in subscription.sources.iter().filter(|s| s.transient) {
+        let messages = store.take_transient(c, &source.name, channel, now).await?;
+        // Overdue ones are not among them, so any that came may be followed by others.
+        more |= !messages.is_empty() || channel == 0;
+        channel -= messages.len();
+        taken.extend(messages.into_iter().map(|m| (source.name.clone(), m)));
+    }
+    for no_ack in [true, false] {
+        let room = if no_ack {
+            channel
+        } else {
+            subscription.room().min(channel)
+        };
+        let mut waiting = Vec::new();
+        for (position, source) in subscription.sources.iter().enumerate() {
+            if source.no_ack == no_ack && !source.transient {
+                // One more than there is room for tells whether there is more.
+                let limit = if room == 0 { 1 } else { room + 1 };
+                waiting.push((position, store.waiting(c, &source.name, limit).await?));
+            }
+        }
+        let there: usize = waiting.iter().map(|(_, messages)| messages.len()).sum();
+        more |= there > room;
+        if room == 0 || there == 0 {
+            continue;
+        }
+        let picked = pick(&waiting, subscription.turn, room);
+        subscription.turn = subscription.turn.wrapping_add(picked.len());
+        let messages: Vec<i64> = picked.iter().map(|(_, id)| *id).collect();
+        let mut messages = if no_ack {
+            store.take_for_good(c, &messages).await?
+        } else {
+            store.take(c, consumer, &messages, &wall_clock()).await?
+        };
+        channel -= messages.len();
+        for (source, id) in picked {
+            if let Some(message) = messages.remove(&id) {
+                taken.push((subscription.sources[source].name.clone(), message));
+            }
+        }
+    }
+    debug_assert!(taken.len() <= BATCH, "no more than one batch is taken");
+    Ok((taken, more))
+}
+
+/// The local time as SQLAlchemy writes it; kombu stamps what it takes in this way.
+fn wall_clock() -> String {
+    jiff::Zoned::now()
+        .strftime("%Y-%m-%d %H:%M:%S.%6f")
+        .to_string()
+}
+
+/// Reads a payload. A Python worker that stops puts messages back with the mark at the top level.
+fn read(payload: bytes::Bytes) -> Result<Message, Garbled> {
+    match envelope::decode(&payload) {
+        Ok(mut message) => {
+            if is_restored_by_kombu(&payload) {
+                message.properties.delivery_info.redelivered = true;
+                message
+                    .headers
+                    .insert("redelivered".to_owned(), Value::Bool(true));
+            }
+            Ok(message)
+        }
+        Err(error) => Err(Garbled {
+            raw: payload,
+            error,
+        }),
+    }
+}
+
+fn is_restored_by_kombu(payload: &[u8]) -> bool {
+    const MARK: &[u8] = b"\"redelivered\"";
+    // Few payloads have the word at all; only those are read once more.
+    payload.windows(MARK.len()).any(|w| w == MARK)
+        && json::from_slice(payload)
+            .ok()
+            .as_ref()
+            .and_then(Value::as_map)
+            .and_then(|map| map.get("redelivered"))
+            .is_some_and(Value::truthy)
+}
+
+/// The next command of any subscription; `None` as the command if its consumer has been dropped.
+///
+/// # Cancel safety
+/// Safe.
+async fn next_command(subscriptions: &mut [Subscription]) -> (u64, Option<Command>) {
+    poll_fn(|cx| {
+        for subscription in subscriptions.iter_mut() {
+            if let Poll::Ready(command) = subscription.commands.poll_recv(cx) {
+                return Poll::Ready((subscription.id, command));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

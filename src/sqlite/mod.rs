@@ -1,0 +1,15 @@
+//! SQLite files that several processes share: opening them, sorting their errors, noticing what others commit.
+//!
+//! A room of its own on floor 1, since the broker (floor 2) and the result back end (floor 3) both keep their tables in
+//! such a file, usually the same one, beside Python programs that reach it through SQLAlchemy. It knows nothing of
+//! messages or results. Mirrors what `sqlalchemy.create_engine("sqlite:///…")` gives kombu and Celery.
+
+mod error;
+mod location;
+mod open;
+mod watch;
+
+pub use self::error::{Kind, SqliteError};
+pub use self::location::Location;
+pub use self::open::{Durability, OpenOptions, is_identifier, open};
+pub use self::watch::{Watch, announce};

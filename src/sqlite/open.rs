@@ -1,0 +1,226 @@
+//! Opening a file: directory, permissions, write-ahead log, and an error that says what to do.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::unistd::{AccessFlags, access};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+use super::{Kind, SqliteError};
+
+/// Pages of 4 KiB kept in memory per connection: 1 MiB.
+const CACHE_KIB: &str = "-1024";
+/// The log is cut back to this after a checkpoint.
+const LOG_LIMIT_BYTES: &str = "8388608";
+/// Prepared statements kept per connection: more than there are in any room.
+const STATEMENTS: usize = 128;
+/// How long to pause before asking for the write-ahead log again, while somebody holds the file.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// How much a commit outlives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// A kill of any process at any point. A power cut may take the last commits, but never leaves half of one.
+    #[default]
+    Process,
+    /// A power cut as well: each commit waits for the disk.
+    Disk,
+}
+
+/// How to open.
+#[derive(Debug, Clone, Copy)]
+pub struct OpenOptions {
+    /// Bounds opening.
+    pub connect_timeout: Duration,
+    /// How long a statement waits for another process's lock.
+    pub lock_timeout: Duration,
+    /// How much a commit outlives.
+    pub durability: Durability,
+}
+
+/// Opens the file at `path`, and creates it (mode 0600) and its directory (0700) if they are missing. Returns the
+/// connection and the file's absolute path.
+///
+/// # Errors
+/// `AccessRefused`, `Config` (not a database), `Locked`, `Full` or `Lost`.
+pub async fn open(
+    path: &Path,
+    options: &OpenOptions,
+) -> Result<(SqliteConnection, PathBuf), SqliteError> {
+    let path = prepare(path)?;
+    let connect = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(false)
+        .busy_timeout(options.lock_timeout)
+        .statement_cache_capacity(STATEMENTS)
+        .synchronous(match options.durability {
+            Durability::Process => SqliteSynchronous::Normal,
+            Durability::Disk => SqliteSynchronous::Full,
+        })
+        // Celery's tables have foreign keys that SQLAlchemy does not have SQLite check either.
+        .foreign_keys(false)
+        .pragma("cache_size", CACHE_KIB)
+        .pragma("journal_size_limit", LOG_LIMIT_BYTES)
+        .disable_statement_logging();
+    let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
+    let timed_out = || {
+        SqliteError::new(
+            Kind::Locked,
+            format!(
+                "`{}` could not be opened within {:?}: another process holds it",
+                path.display(),
+                options.connect_timeout
+            ),
+        )
+    };
+    let deadline = Instant::now() + options.connect_timeout;
+    let mut connection = tokio::time::timeout(options.connect_timeout, connect.connect())
+        .await
+        .map_err(|_| timed_out())?
+        .map_err(sorted)?;
+    loop {
+        // The mode is kept in the file, so this changes something once in its life. It needs the file for itself for a
+        // moment, and does not wait for that as other statements do.
+        match connection.execute("PRAGMA journal_mode = WAL").await {
+            Ok(_) => return Ok((connection, path)),
+            Err(e) => {
+                let error = sorted(e);
+                if error.kind != Kind::Locked {
+                    let _ = connection.close().await;
+                    return Err(error);
+                }
+                if Instant::now() >= deadline {
+                    let _ = connection.close().await;
+                    return Err(timed_out());
+                }
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// Whether a table name may stand in a statement as it is.
+#[must_use]
+pub fn is_identifier(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        && name.len() <= 64
+}
+
+/// Sees to the directory and the file, and returns the file's absolute path.
+fn prepare(path: &Path) -> Result<PathBuf, SqliteError> {
+    let refused = |what: &Path, why: &dyn std::fmt::Display| {
+        SqliteError::new(
+            Kind::AccessRefused,
+            format!(
+                "`{}` {why}; this user needs write permission for the file and its directory",
+                what.display()
+            ),
+        )
+    };
+    let path = std::path::absolute(path)
+        .map_err(|e| SqliteError::new(Kind::Config, format!("`{}`: {e}", path.display())))?;
+    let Some(directory) = path.parent() else {
+        return Err(SqliteError::new(
+            Kind::Config,
+            format!("`{}` is a directory, not a file", path.display()),
+        ));
+    };
+    if !directory.exists() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|e| refused(directory, &format!("cannot be created ({e})")))?;
+    }
+    if path.is_dir() {
+        return Err(SqliteError::new(
+            Kind::Config,
+            format!("`{}` is a directory, not a file", path.display()),
+        ));
+    }
+    // Arguments and results may be confidential; widen with chmod where other users share the file.
+    let created = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path);
+    match created {
+        Ok(_) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
+            access(&path, AccessFlags::R_OK | AccessFlags::W_OK)
+                .map_err(|e| refused(&path, &format!("cannot be written ({})", e.desc())))?;
+        }
+        Err(e) => return Err(refused(&path, &format!("cannot be created ({e})"))),
+    }
+    access(directory, AccessFlags::W_OK | AccessFlags::X_OK).map_err(|e| {
+        refused(
+            directory,
+            &format!(
+                "cannot be written ({}), and SQLite keeps its log there",
+                e.desc()
+            ),
+        )
+    })?;
+    // One name per file, whatever links lead to it: watches and announcements meet by it.
+    std::fs::canonicalize(&path).map_err(|e| refused(&path, &format!("cannot be reached ({e})")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const OPTIONS: OpenOptions = OpenOptions {
+        connect_timeout: Duration::from_secs(2),
+        lock_timeout: Duration::from_millis(200),
+        durability: Durability::Process,
+    };
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn directory_and_file_are_created_for_this_user_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("state/rcelery/f.db");
+        let (mut connection, real) = open(&path, &OPTIONS).await.unwrap();
+        let (wal,): (String,) = sqlx::query_as("PRAGMA journal_mode")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(wal, "wal");
+        assert_eq!(mode(&real), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("notes.txt");
+        std::fs::write(&path, "shopping list ".repeat(100)).unwrap();
+        let error = open(&path, &OPTIONS).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Config);
+        assert!(error.message.contains("notes.txt"), "{error}");
+        let error = open(dir.path(), &OPTIONS).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Config, "{error}");
+    }
+
+    #[test]
+    fn only_plain_names_are_identifiers() {
+        for name in ["kombu_queue", "_q", "Q2"] {
+            assert!(is_identifier(name), "{name}");
+        }
+        for name in ["", "2q", "a-b", "a b", "q;drop", "q\"", "é"] {
+            assert!(!is_identifier(name), "{name}");
+        }
+    }
+}
