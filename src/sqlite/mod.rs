@@ -7,9 +7,11 @@
 mod error;
 mod location;
 mod open;
+mod thread;
 mod watch;
 
 pub use self::error::{Kind, SqliteError};
 pub use self::location::Location;
 pub use self::open::{Durability, OpenOptions, is_identifier, open};
+pub use self::thread::Thread;
 pub use self::watch::{Watch, announce};

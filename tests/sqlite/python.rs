@@ -14,7 +14,7 @@ from kombu import Connection
 with Connection('sqla+' + os.environ['URL']) as c:
     q = c.SimpleQueue('celery')
     for text, priority in [('late', 9), ('soon', 0)]:
-        q.put(text, priority=priority, headers={'id': text})
+        q.put(text, serializer='json', priority=priority, headers={'id': text})
     print('sent')
 ";
 
@@ -94,7 +94,7 @@ import os
 from kombu import Connection
 with Connection('sqla+' + os.environ['URL']) as c:
     q = c.SimpleQueue('celery')
-    q.put('held')
+    q.put('held', serializer='json')
     q.get()
     q.consumer.channel.qos.restore_unacked_once()
 ",

@@ -15,6 +15,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, warn};
 
 use super::process::Process;
+use super::schema::Tables;
+use super::sql::Sql;
 use super::store::{Store, Taken};
 use super::subscription::{BATCH, CHANNEL, Source, Subscription, pick};
 use crate::broker::base::{Destination, Routed};
@@ -22,7 +24,7 @@ use crate::broker::consumer::{Command, Consumer};
 use crate::broker::delivery::{Acker, Delivery, Garbled, Settle, Settlement};
 use crate::protocol::codec::json;
 use crate::protocol::{Message, Queue, Value, envelope};
-use crate::sqlite::{Kind, SqliteError, Watch, announce};
+use crate::sqlite::{Kind, Location, OpenOptions, SqliteError, Watch, announce, open};
 
 /// Requests gathered into one transaction at most.
 const REQUESTS: usize = 128;
@@ -82,21 +84,21 @@ enum End {
 /// The connection and all that hangs on it.
 #[derive(Debug)]
 pub(super) struct Engine {
-    pub(super) connection: SqliteConnection,
-    pub(super) path: PathBuf,
-    pub(super) store: Store,
-    pub(super) lease: Duration,
-    pub(super) watch: Watch,
-    pub(super) requests: mpsc::Receiver<Request>,
-    pub(super) settlements: mpsc::UnboundedReceiver<Settlement>,
-    pub(super) settle: mpsc::UnboundedSender<Settlement>,
-    pub(super) lost: watch::Sender<Option<SqliteError>>,
-    pub(super) state: State,
+    connection: SqliteConnection,
+    path: PathBuf,
+    store: Store,
+    lease: Duration,
+    watch: Watch,
+    requests: mpsc::Receiver<Request>,
+    settlements: mpsc::UnboundedReceiver<Settlement>,
+    settle: mpsc::UnboundedSender<Settlement>,
+    lost: watch::Sender<Option<SqliteError>>,
+    state: State,
 }
 
 /// What the engine remembers.
 #[derive(Debug, Default)]
-pub(super) struct State {
+struct State {
     /// The row of this connection, once it consumes.
     consumer: Option<i64>,
     /// When the lease of that row ends.
@@ -122,6 +124,38 @@ fn now_ms() -> i64 {
 }
 
 impl Engine {
+    /// Opens the file and creates what is missing. To be called where it will run.
+    pub(super) async fn open(
+        location: &Location,
+        options: &OpenOptions,
+        tables: &Tables,
+        lease: Duration,
+        requests: mpsc::Receiver<Request>,
+        lost: watch::Sender<Option<SqliteError>>,
+    ) -> Result<Self, SqliteError> {
+        let (mut connection, path) = open(location.path(), options).await?;
+        tables
+            .create(&mut connection)
+            .await
+            .map_err(|e| SqliteError::from_driver(&path, &e))?;
+        // Unbounded because prefetch bounds how many deliveries can be settled.
+        let (settle, settlements) = mpsc::unbounded_channel();
+        Ok(Self {
+            connection,
+            watch: Watch::new(&path)?,
+            path,
+            store: Store {
+                sql: Sql::new(tables),
+            },
+            lease,
+            requests,
+            settlements,
+            settle,
+            lost,
+            state: State::default(),
+        })
+    }
+
     /// Runs until the broker is closed or dropped, or the file is lost.
     pub(super) async fn run(mut self) {
         let end = self.serve().await;

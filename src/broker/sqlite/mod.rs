@@ -1,7 +1,7 @@
 //! The embedded broker: one SQLite file, shared by any number of processes on one machine, Python's among them.
 //!
 //! `schema.rs` has the tables, `sql.rs` the statements, `store.rs` what is done with them, `engine.rs` the task that does
-//! it. Mirrors `kombu.transport.sqlalchemy`, whose tables it uses, and adds what that transport lacks: acks with leases,
+//! it, on a thread of its own. Mirrors `kombu.transport.sqlalchemy`, whose tables it uses, and adds what that transport lacks: acks with leases,
 //! priorities, broadcasts, and consumers that wake within milliseconds.
 //!
 //! - **Delivery.** A message that is held is invisible to all others, Python consumers included. It comes back, marked
@@ -36,20 +36,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use self::engine::{Engine, Request, State};
+use self::engine::{Engine, Request};
 use self::schema::Tables;
-use self::sql::Sql;
-use self::store::Store;
 use super::base::{Broker, Capabilities, Destination, Routed};
 use super::consumer::Consumer;
 use super::error::BrokerError;
 use super::registry::Options;
 use super::url::BrokerUrl;
 use crate::protocol::{Map, Message, Queue, Value};
-use crate::sqlite::{self, Durability, Kind, Location, OpenOptions, SqliteError, Watch};
+use crate::sqlite::{Durability, Kind, Location, OpenOptions, SqliteError, Thread};
 
 /// How long a statement waits for another process's lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -68,7 +65,7 @@ pub struct SqliteBroker {
     requests: mpsc::Sender<Request>,
     lost: watch::Receiver<Option<SqliteError>>,
     deadline: Duration,
-    engine: tokio::sync::Mutex<Option<JoinHandle<()>>>,
+    thread: tokio::sync::Mutex<Option<Thread>>,
 }
 
 /// Opens one connection to the file that the URL names, and creates file and tables if they are missing.
@@ -93,36 +90,28 @@ pub async fn connect(url: &BrokerUrl, options: &Options) -> Result<Arc<dyn Broke
         lock_timeout,
         durability: durability(own)?,
     };
-    let (mut connection, path) = sqlite::open(location.path(), &open).await?;
-    tables
-        .create(&mut connection)
-        .await
-        .map_err(|e| SqliteError::from_driver(&path, &e))?;
     let (requests, receiver) = mpsc::channel(REQUESTS);
-    // Unbounded because prefetch bounds how many deliveries can be settled.
-    let (settle, settlements) = mpsc::unbounded_channel();
     let (lost_sender, lost) = watch::channel(None);
-    let engine = Engine {
-        connection,
-        watch: Watch::new(&path)?,
-        path,
-        store: Store {
-            sql: Sql::new(&tables),
-        },
-        lease,
-        requests: receiver,
-        settlements,
-        settle,
-        lost: lost_sender,
-        state: State::default(),
-    };
+    let (opened, open_result) = oneshot::channel();
+    // It ends by itself when the broker is closed or dropped.
+    let thread = Thread::spawn("sqlite-broker", move || async move {
+        match Engine::open(&location, &open, &tables, lease, receiver, lost_sender).await {
+            Ok(engine) => {
+                let _ = opened.send(Ok(()));
+                engine.run().await;
+            }
+            Err(error) => drop(opened.send(Err(error))),
+        }
+    })?;
+    open_result
+        .await
+        .map_err(|_| BrokerError::connection("the SQLite thread ended early"))??;
     Ok(Arc::new(SqliteBroker {
         uri: url.reveal().to_owned(),
         requests,
         lost,
         deadline: lock_timeout + SLACK,
-        // Ends by itself when the broker is closed or dropped.
-        engine: tokio::sync::Mutex::new(Some(tokio::spawn(engine.run()))),
+        thread: tokio::sync::Mutex::new(Some(thread)),
     }))
 }
 
@@ -283,12 +272,12 @@ impl Broker for SqliteBroker {
 
     async fn close(&self) -> Result<(), BrokerError> {
         let result = self.ask(Request::Close).await;
-        let engine = self.engine.lock().await.take();
-        let Some(engine) = engine else {
+        let thread = self.thread.lock().await.take();
+        let Some(thread) = thread else {
             // Closed before.
             return Ok(());
         };
-        if tokio::time::timeout(SLACK, engine).await.is_err() {
+        if tokio::time::timeout(SLACK, thread.join()).await.is_err() {
             return Err(BrokerError::Timeout(format!(
                 "`{}` could not be closed in time",
                 self.uri
