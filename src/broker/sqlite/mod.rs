@@ -60,7 +60,7 @@ const REQUESTS: usize = 256;
 
 /// A connection to the file.
 #[derive(Debug)]
-pub struct SqliteBroker {
+pub(super) struct SqliteBroker {
     uri: String,
     requests: mpsc::Sender<Request>,
     lost: watch::Receiver<Option<SqliteError>>,
@@ -72,7 +72,10 @@ pub struct SqliteBroker {
 ///
 /// # Errors
 /// `Config` for a bad URL or option or a file that is no database, `AccessRefused`, `Timeout` if it is locked.
-pub async fn connect(url: &BrokerUrl, options: &Options) -> Result<Arc<dyn Broker>, BrokerError> {
+pub(super) async fn connect(
+    url: &BrokerUrl,
+    options: &Options,
+) -> Result<Arc<dyn Broker>, BrokerError> {
     let location = Location::parse(url.reveal())?;
     let own = &options.transport_options;
     let tables = Tables::from_options(own)?;
