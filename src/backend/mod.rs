@@ -3,6 +3,7 @@
 //! `base.rs` is the contract, `registry.rs` maps URL schemes to back ends. Mirrors `celery.backends`.
 
 mod base;
+mod database;
 mod error;
 mod redis;
 mod registry;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::redis::RedisBackend;
-use super::{Backend, BackendError};
+use super::{Backend, BackendError, database};
 use crate::broker::BrokerUrl;
 use crate::protocol::Map;
 use crate::protocol::codec::Accept;
@@ -85,6 +85,7 @@ pub async fn connect(url: &str, options: &Options) -> Result<Arc<dyn Backend>, B
             &BrokerUrl::parse(url)?,
             options,
         )?)),
+        "sqlite" | "db+sqlite" => database::connect(url, options).await,
         other => Err(BackendError::Config(format!(
             "no such result backend: `{other}`; there are {}",
             SCHEMES.join(", ")
