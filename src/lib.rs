@@ -4,6 +4,7 @@ pub mod app;
 pub mod backend;
 pub mod broker;
 pub mod canvas;
+pub mod cli;
 pub mod config;
 pub mod events;
 pub mod pidbox;
