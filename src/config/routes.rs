@@ -512,6 +512,19 @@ impl Settings {
         Ok(self.with_max_priority(made))
     }
 
+    /// The queue of that name: as configured, else made of `options` (`exchange`, `exchange_type`, `routing_key`…).
+    ///
+    /// # Errors
+    /// `Invalid` for an option that cannot be read or does not exist.
+    pub fn queue_with(&self, name: &str, options: &Map) -> Result<Queue, ConfigError> {
+        if let Some(known) = self.queues()?.into_iter().find(|q| q.name == name) {
+            return Ok(known);
+        }
+        let made = queue(name, options, &self.default_exchange())
+            .map_err(|reason| ConfigError::invalid("queue", reason))?;
+        Ok(self.with_max_priority(made))
+    }
+
     /// The queue of tasks that no route sends elsewhere, from the `task_default_*` settings.
     #[must_use]
     pub fn default_queue(&self) -> Queue {

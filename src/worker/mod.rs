@@ -3,6 +3,7 @@
 //! Mirrors `celery.worker`.
 
 mod complete;
+pub mod control;
 pub mod core;
 pub mod directive;
 mod error;

@@ -1,0 +1,27 @@
+//! `cancel_consumer`: stops consuming from a queue.
+
+use super::base::{ArgKind, Args, ControlCommand, Kind, Run, ok};
+use crate::worker::Directive;
+
+pub(super) const COMMAND: ControlCommand = ControlCommand {
+    args: Args {
+        positional: &[("queue", ArgKind::Text)],
+        variadic: None,
+        usage: "<queue>",
+    },
+    ..ControlCommand::new(
+        "cancel_consumer",
+        Kind::Control,
+        "Tell worker(s) to stop consuming from task queue by name",
+        Run::Later(|control, arguments| {
+            Box::pin(async move {
+                arguments.require(&["queue"])?;
+                let name = arguments.text("queue")?.unwrap_or_default();
+                control
+                    .direct(Directive::CancelConsumer(name.to_owned()))
+                    .await?;
+                Ok(ok(&format!("no longer consuming from {name}")))
+            })
+        }),
+    )
+};

@@ -1,0 +1,22 @@
+//! `conf`: the settings.
+
+use super::base::{ArgKind, Args, ControlCommand, Kind, Run};
+use crate::protocol::Value;
+
+pub(super) const COMMAND: ControlCommand = ControlCommand {
+    alias: Some("dump_conf"),
+    args: Args {
+        positional: &[("with_defaults", ArgKind::Bool)],
+        variadic: None,
+        usage: "[include_defaults=False]",
+    },
+    ..ControlCommand::new(
+        "conf",
+        Kind::Inspect,
+        "List configuration",
+        Run::Now(|control, arguments| {
+            let with_defaults = arguments.flag("with_defaults");
+            Ok(Value::Map(control.settings.to_map(with_defaults)))
+        }),
+    )
+};

@@ -1,0 +1,28 @@
+//! `election`: starts an election among the workers; the winner does `action`.
+
+use super::base::{ControlCommand, Kind, Run};
+use crate::protocol::{Map, Value};
+
+/// The version of the consensus protocol (`celery/worker/consumer/gossip.py`).
+const CONSENSUS_VERSION: i64 = 1;
+
+pub(super) const COMMAND: ControlCommand = ControlCommand {
+    visible: false,
+    ..ControlCommand::new(
+        "election",
+        Kind::Control,
+        "Hold election",
+        Run::Now(|control, arguments| {
+            arguments.require(&["id", "topic"])?;
+            if let Some(events) = &control.events {
+                let mut fields = Map::new();
+                for name in ["id", "topic", "action"] {
+                    fields.insert(name.to_owned(), arguments.value(name).clone());
+                }
+                fields.insert("cver".to_owned(), CONSENSUS_VERSION.into());
+                events.worker("worker-elect", fields);
+            }
+            Ok(Value::Null)
+        }),
+    )
+};

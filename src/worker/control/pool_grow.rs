@@ -1,0 +1,30 @@
+//! `pool_grow`: more slots.
+
+use super::base::{ArgKind, Args, ControlCommand, Kind, Run, nok};
+use crate::worker::Directive;
+
+pub(super) const COMMAND: ControlCommand = ControlCommand {
+    args: Args {
+        positional: &[("n", ArgKind::Int)],
+        variadic: None,
+        usage: "[N=1]",
+    },
+    ..ControlCommand::new(
+        "pool_grow",
+        Kind::Control,
+        "Grow pool by n processes/threads",
+        Run::Later(|control, arguments| {
+            Box::pin(async move {
+                let n = arguments.count("n")?.unwrap_or(1);
+                if control.state.lock().autoscale.is_some() {
+                    return Ok(nok(
+                        "pool_grow is not supported with autoscale. Adjust autoscale range instead.",
+                    ));
+                }
+                control
+                    .ask(|answer| Directive::PoolGrow { n, answer })
+                    .await
+            })
+        }),
+    )
+};
