@@ -32,11 +32,11 @@ pub struct Core {
     /// The app's settings, command line applied.
     pub settings: Arc<Settings>,
     /// All tasks, annotations applied, `celery.*` included.
-    pub tasks: Registry,
+    pub tasks: Arc<Registry>,
     /// Its node name.
     pub nodename: Nodename,
     /// What it is doing now.
-    pub state: State,
+    pub state: Arc<State>,
     /// The app clock: of events and `inspect clock`.
     pub clock: Arc<LamportClock>,
     /// Sends events.

@@ -17,7 +17,7 @@ use crate::pidbox::Answer;
 use crate::protocol::{LamportClock, Map, Value, repr};
 use crate::shutdown::Shutdown;
 use crate::task::Registry;
-use crate::worker::{Directive, State};
+use crate::worker::{Core, Directive, State};
 
 /// How long a command waits for the consumer loop to do what it asked.
 const DIRECTIVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -149,6 +149,24 @@ impl ControlCommand {
 }
 
 impl Control {
+    /// The remote control of a worker; `pool` is the name that `stats` gives its pool.
+    #[must_use]
+    pub fn new(core: &Core, pool: &'static str) -> Self {
+        Self {
+            hostname: core.nodename.as_str().to_owned(),
+            settings: Arc::clone(&core.settings),
+            tasks: Arc::clone(&core.tasks),
+            state: Arc::clone(&core.state),
+            clock: Arc::clone(&core.clock),
+            events: Some(Arc::clone(&core.events)),
+            backend: Arc::clone(&core.backend),
+            directives: core.directives.clone(),
+            shutdown: core.shutdown.clone(),
+            pool,
+            memory_samples: Mutex::default(),
+        }
+    }
+
     /// Sends a directive to the consumer loop.
     pub(super) async fn direct(&self, directive: Directive) -> Result<(), Answer> {
         match timeout(DIRECTIVE_TIMEOUT, self.directives.send(directive)).await {
