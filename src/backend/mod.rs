@@ -4,6 +4,7 @@
 
 mod base;
 mod database;
+mod disabled;
 mod error;
 mod redis;
 mod registry;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use super::disabled::DisabledBackend;
 use super::redis::RedisBackend;
 use super::{Backend, BackendError, database};
 use crate::broker::BrokerUrl;
@@ -86,6 +87,7 @@ pub async fn connect(url: &str, options: &Options) -> Result<Arc<dyn Backend>, B
             options,
         )?)),
         "sqlite" | "db+sqlite" => database::connect(url, options).await,
+        "disabled" => Ok(Arc::new(DisabledBackend)),
         other => Err(BackendError::Config(format!(
             "no such result backend: `{other}`; there are {}",
             SCHEMES.join(", ")

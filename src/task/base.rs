@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
@@ -78,8 +79,8 @@ pub trait Runnable: Debug + Send + Sync + 'static {
     /// Its options, annotations applied.
     fn options(&self) -> &TaskOptions;
 
-    /// The options, for annotations and remote control to change before the worker starts.
-    fn options_mut(&mut self) -> &mut TaskOptions;
+    /// The same task with other options (`task_annotations`).
+    fn with_options(&self, options: TaskOptions) -> Arc<dyn Runnable>;
 
     /// Whether the code runs on a thread of its own, which nothing can interrupt.
     fn is_blocking(&self) -> bool {
@@ -124,8 +125,8 @@ impl<T: Task> Runnable for Native<T> {
         &self.options
     }
 
-    fn options_mut(&mut self) -> &mut TaskOptions {
-        &mut self.options
+    fn with_options(&self, options: TaskOptions) -> Arc<dyn Runnable> {
+        Arc::new(Native::<T>::new(options))
     }
 
     fn run(
@@ -170,8 +171,8 @@ impl<T: BlockingTask> Runnable for Blocking<T> {
         &self.options
     }
 
-    fn options_mut(&mut self) -> &mut TaskOptions {
-        &mut self.options
+    fn with_options(&self, options: TaskOptions) -> Arc<dyn Runnable> {
+        Arc::new(Blocking::<T>::new(options))
     }
 
     fn is_blocking(&self) -> bool {

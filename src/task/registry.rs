@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::base::{Blocking, Native};
 use super::{BlockingTask, Runnable, Task};
+use crate::protocol::Map;
 
 /// Tasks by name, sorted.
 #[derive(Debug, Clone, Default)]
@@ -44,11 +45,18 @@ impl Registry {
         self.0.keys().map(String::as_str)
     }
 
-    /// Changes a task's options, if this registry alone holds it (that is: before a worker starts).
-    pub fn options_mut(&mut self, name: &str) -> Option<&mut super::TaskOptions> {
-        self.0
-            .get_mut(name)
-            .and_then(Arc::get_mut)
-            .map(Runnable::options_mut)
+    /// Sets options of a task by their Celery names.
+    ///
+    /// # Errors
+    /// Names the unknown option or the one of the wrong type.
+    pub fn annotate(&mut self, name: &str, annotations: &Map) -> Result<(), String> {
+        let Some(task) = self.0.get(name) else {
+            return Ok(());
+        };
+        let mut options = task.options().clone();
+        options.annotate(annotations)?;
+        let task = task.with_options(options);
+        self.insert(task);
+        Ok(())
     }
 }

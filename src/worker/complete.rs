@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::time::sleep;
 
 use super::Request;
@@ -447,16 +448,12 @@ pub(super) async fn store(core: &Core, meta: ResultMeta) -> Result<(), BackendEr
 }
 
 /// Does something until it works, fails for good, or a cold shutdown asks to leave it.
-pub(super) async fn persist<T, E, F>(
+pub(super) async fn persist<'a, T, E: std::fmt::Display>(
     core: &Core,
     what: &str,
     is_transient: fn(&E) -> bool,
-    mut attempt: F,
-) -> Result<T, E>
-where
-    E: std::fmt::Display,
-    F: AsyncFnMut() -> Result<T, E>,
-{
+    attempt: impl Fn() -> BoxFuture<'a, Result<T, E>> + Send,
+) -> Result<T, E> {
     let mut pause = Duration::from_millis(100);
     loop {
         match attempt().await {

@@ -2,6 +2,7 @@
 //!
 //! Mirrors the second half of `celery.app.trace.trace_task` and `celery.backends.base.Backend.mark_as_failure`.
 
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Request;
@@ -93,10 +94,9 @@ async fn apply(
     signature: Signature,
     what: &str,
 ) -> Result<ResultTuple, SendError> {
-    persist(core, what, is_transient, async || {
-        core.producer.apply(signature.clone(), Some(caller)).await
-    })
-    .await
+    let signature = &signature;
+    let apply = move || core.producer.apply(signature.clone(), Some(caller)).boxed();
+    persist(core, what, is_transient, apply).await
 }
 
 fn is_transient(error: &SendError) -> bool {
@@ -208,10 +208,12 @@ async fn send_errbacks(core: &Core, errbacks: Vec<Value>, failed: &str, root: Op
 
 /// Counts a part of a chord; whoever completes it sends the body, or fails it.
 pub(super) async fn chord_part(core: &Core, body: &Value, part: &PartOutcome, caller: &Caller) {
-    let transient = |e: &BackendError| e.is_transient();
-    let counted = persist(core, "counting a chord's part", transient, async || {
-        core.backend.chord_part(part).await
-    })
+    let counted = persist(
+        core,
+        "counting a chord's part",
+        BackendError::is_transient,
+        move || core.backend.chord_part(part),
+    )
     .await;
     let (claim, failed) = match counted {
         Ok(ChordProgress::Incomplete | ChordProgress::Unlocked) => return,
@@ -235,12 +237,9 @@ pub(super) async fn chord_part(core: &Core, body: &Value, part: &PartOutcome, ca
             return;
         }
     };
-    let done = async || {
-        core.backend
-            .chord_done(&part.group_id, &claim, failed)
-            .await
-    };
-    if let Err(error) = persist(core, "ending a chord", transient, done).await {
+    let claim = claim.as_str();
+    let done = move || core.backend.chord_done(&part.group_id, claim, failed);
+    if let Err(error) = persist(core, "ending a chord", BackendError::is_transient, done).await {
         tracing::warn!(
             "can't remove the counters of chord {}: {error}",
             part.group_id
@@ -378,8 +377,7 @@ async fn publish(
         message: message.with_fresh_tag(),
         task_id: request.id().to_owned(),
     };
-    persist(core, "sending a retry", is_transient, async || {
-        core.producer.send(vec![outgoing.clone()]).await
-    })
-    .await
+    let outgoing = &outgoing;
+    let send = move || core.producer.send(vec![outgoing.clone()]).boxed();
+    persist(core, "sending a retry", is_transient, send).await
 }

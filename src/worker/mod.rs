@@ -2,17 +2,24 @@
 //!
 //! Mirrors `celery.worker`.
 
+mod builtin;
 mod complete;
+mod consumer;
 pub mod control;
 pub mod core;
 pub mod directive;
 mod error;
 mod execute;
 mod follow;
+mod gossip;
+mod mingle;
 mod options;
 mod rate_limit;
 mod request;
+mod run;
+mod session;
 pub mod state;
+mod statedb;
 mod store;
 mod strategy;
 mod timer;
@@ -22,4 +29,5 @@ pub use self::directive::Directive;
 pub use self::error::WorkerError;
 pub use self::options::{Info, WorkerOptions};
 pub use self::request::Request;
+pub use self::run::{Exit, Worker};
 pub use self::state::State;

@@ -166,6 +166,15 @@ impl Request {
         acker.settle(how)
     }
 
+    /// Takes the right to settle away.
+    #[must_use]
+    pub fn take_acker(&self) -> Option<Acker> {
+        self.acker
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
     /// Replaces the right to settle after the message was delivered again on a new connection.
     pub fn renew_acker(&self, acker: Acker) {
         *self.acker.lock().unwrap_or_else(PoisonError::into_inner) = Some(acker);

@@ -11,7 +11,7 @@ use crate::backend::BackendError;
 use crate::backend::registry::Options;
 use crate::protocol::codec::{self, Accept, pickle};
 use crate::protocol::result::Extended;
-use crate::protocol::{Exception, Map, ProtocolError, ResultMeta, ResultTuple, State, Value, time};
+use crate::protocol::{Exception, ProtocolError, ResultMeta, ResultTuple, State, Value, time};
 
 /// What every pickle of protocol 2 and later starts with.
 const PICKLE_MARK: u8 = 0x80;

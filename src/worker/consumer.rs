@@ -1,0 +1,538 @@
+//! The loop that owns what waits: timer, buckets, ready requests and slots.
+//!
+//! Mirrors `celery.worker.consumer.Consumer` and `celery.worker.loops`. It outlives connections: a session lends it a
+//! subscription, and running requests go on when that is lost.
+
+use std::any::Any;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::core::Core;
+use super::directive::Directive;
+use super::execute::{discard, event, execute, terminate};
+use super::rate_limit::Bucket;
+use super::state::Phase;
+use super::strategy::{Decision, decide};
+use super::timer::Timer;
+use super::{Request, complete};
+use crate::broker::{Acker, Command, Delivery, Settle};
+use crate::protocol::{Message, Queue, TaskMessage, Value};
+use crate::task::Stop;
+
+/// Clocks can be set: what is due is looked for at least this often.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long a worker that scales down must have been idle (`AUTOSCALE_KEEPALIVE`).
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// A slot in use; dropping it tells the loop.
+#[derive(Debug)]
+struct Slot(mpsc::UnboundedSender<()>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        // The loop may be gone at shutdown.
+        let _ = self.0.send(());
+    }
+}
+
+/// What the loop asks its session to do, since only the session holds the connection.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// For the subscription.
+    Consumer(Command),
+    /// Declare and consume from a queue.
+    AddQueue(Box<Queue>),
+}
+
+/// The loop's state.
+#[derive(Debug)]
+pub(super) struct Consumer {
+    pub(super) core: Arc<Core>,
+    timer: Timer,
+    buckets: HashMap<String, Bucket>,
+    ready: VecDeque<Arc<Request>>,
+    slots: usize,
+    busy: usize,
+    slot: mpsc::UnboundedSender<()>,
+    /// One entry per slot that came free; unbounded because slots are.
+    freed: mpsc::UnboundedReceiver<()>,
+    running: JoinSet<()>,
+    prefetch: Option<u32>,
+    idle_since: Instant,
+}
+
+impl Consumer {
+    pub(super) fn new(core: Arc<Core>, slots: usize) -> Self {
+        let (slot, freed) = mpsc::unbounded_channel();
+        core.state.lock().concurrency = slots;
+        Self {
+            core,
+            timer: Timer::default(),
+            buckets: HashMap::new(),
+            ready: VecDeque::new(),
+            slots,
+            busy: 0,
+            slot,
+            freed,
+            running: JoinSet::new(),
+            prefetch: None,
+            idle_since: Instant::now(),
+        }
+    }
+
+    /// How many deliveries may be unsettled: slots × multiplier, and one more for each held request.
+    pub(super) fn prefetch_count(&self) -> u32 {
+        let multiplier = self.core.prefetch_multiplier;
+        if multiplier == 0 {
+            return 0;
+        }
+        let held = self.timer.len();
+        let held = self
+            .core
+            .settings
+            .worker_eta_task_limit
+            .map_or(held, |limit| held.min(limit as usize));
+        u32::try_from(self.slots)
+            .unwrap_or(u32::MAX)
+            .saturating_mul(multiplier)
+            .saturating_add(u32::try_from(held).unwrap_or(u32::MAX))
+    }
+
+    /// The command that brings the subscription's prefetch up to date, if it has changed.
+    pub(super) fn prefetch_change(&mut self) -> Option<Ask> {
+        let count = self.prefetch_count();
+        if self.prefetch.replace(count) == Some(count) {
+            return None;
+        }
+        self.core.state.lock().prefetch_count = count;
+        Some(Ask::Consumer(Command::Prefetch(count)))
+    }
+
+    /// Starts over with a new subscription: what was held and not started will be delivered again.
+    pub(super) fn reset(&mut self) {
+        self.prefetch = None;
+        for request in self.waiting() {
+            self.core.state.lock().remove(&request);
+        }
+    }
+
+    /// Takes out everything that has not started, in the order of its arrival per kind.
+    fn waiting(&mut self) -> Vec<Arc<Request>> {
+        let mut waiting: Vec<_> = self.ready.drain(..).collect();
+        for bucket in self.buckets.values_mut() {
+            waiting.extend(bucket.drain());
+        }
+        waiting.extend(self.timer.take(|_| true));
+        waiting
+    }
+
+    /// Gives back everything that has not started, the first last, so that it comes first again.
+    pub(super) fn give_back(&mut self) -> usize {
+        let waiting = self.waiting();
+        for request in waiting.iter().rev() {
+            self.core.state.lock().remove(request);
+            complete::settle(&self.core, request, Settle::Restore);
+        }
+        waiting.len()
+    }
+
+    /// How many requests run, or are being completed.
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Whether nothing runs and nothing waits to run.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.ready.is_empty()
+    }
+
+    /// How many wait for their time.
+    pub(super) fn held(&self) -> usize {
+        self.timer.len()
+    }
+
+    /// Waits for whatever happens by itself: a slot coming free, a request ending, something due.
+    ///
+    /// Cancel safe: call it in `select!`, then [`Consumer::advance`].
+    pub(super) async fn event(&mut self) {
+        let due = self.next_due();
+        tokio::select! {
+            Some(()) = self.freed.recv() => self.busy = self.busy.saturating_sub(1),
+            Some(ended) = self.running.join_next() => self.note_end(ended),
+            () = sleep(due.unwrap_or(Duration::MAX)), if due.is_some() => {}
+        }
+    }
+
+    fn note_end(&mut self, ended: Result<(), tokio::task::JoinError>) {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            tracing::error!(
+                "a request ended in a panic of the worker's own; its message will come again: {error}"
+            );
+        }
+        self.idle_since = Instant::now();
+    }
+
+    fn next_due(&self) -> Option<Duration> {
+        let now = Timestamp::now();
+        let eta = self.timer.next_due().map(|at| {
+            at.duration_since(now)
+                .max(jiff::SignedDuration::ZERO)
+                .unsigned_abs()
+        });
+        let now = Instant::now();
+        let turn = self.buckets.values().filter_map(Bucket::next_due).min();
+        let turn = turn.map(|at| at.saturating_duration_since(now));
+        let scale = self.core.state.lock().autoscale.map(|_| LOOK);
+        [eta, turn, scale]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|d| d.min(LOOK))
+    }
+
+    /// Moves on what is due, and starts what is ready while there are slots.
+    pub(super) fn advance(&mut self) {
+        while self.freed.try_recv().is_ok() {
+            self.busy = self.busy.saturating_sub(1);
+        }
+        while let Some(ended) = self.running.try_join_next() {
+            self.note_end(ended);
+        }
+        let now = Timestamp::now();
+        while let Some(request) = self.timer.pop_due(now) {
+            tracing::debug!("Task {} is due", request.label());
+            self.core.state.lock().place(Phase::Reserved, &request);
+            self.ready_or_throttled(request);
+        }
+        let now = Instant::now();
+        for bucket in self.buckets.values_mut() {
+            while let Some(request) = bucket.pop_due(now) {
+                self.ready.push_back(request);
+            }
+        }
+        self.autoscale();
+        while self.busy < self.slots {
+            let Some(request) = self.ready.pop_front() else {
+                break;
+            };
+            self.busy += 1;
+            let slot: Box<dyn Any + Send + Sync> = Box::new(Slot(self.slot.clone()));
+            self.running
+                .spawn(execute(Arc::clone(&self.core), request, slot));
+        }
+    }
+
+    fn autoscale(&mut self) {
+        let Some((max, min)) = self.core.state.lock().autoscale else {
+            return;
+        };
+        let wanted = (self.busy + self.ready.len()).clamp(min, max.max(min));
+        if wanted > self.slots {
+            tracing::info!("Scaling up {} processes.", wanted - self.slots);
+            self.set_slots(wanted);
+        } else if wanted < self.slots && self.idle_since.elapsed() >= KEEPALIVE {
+            tracing::info!("Scaling down {} processes.", self.slots - wanted);
+            self.set_slots(wanted);
+            self.idle_since = Instant::now();
+        }
+    }
+
+    fn set_slots(&mut self, slots: usize) {
+        self.slots = slots;
+        self.core.state.lock().concurrency = slots;
+    }
+
+    /// Takes a delivery in.
+    pub(super) fn receive(&mut self, delivery: Delivery) {
+        let Delivery {
+            queue,
+            message,
+            acker,
+        } = delivery;
+        let message = match message {
+            Ok(message) => message,
+            Err(garbled) => {
+                let shown = excerpt(&garbled.raw);
+                tracing::error!(
+                    "Received a message that can't be read from queue `{queue}`, rejecting it: {} [delivery_tag: {}, body: {shown}]",
+                    garbled.error,
+                    acker.delivery_tag(),
+                );
+                return refuse(acker);
+            }
+        };
+        if self.core.state.lock().was_settled(acker.delivery_tag()) {
+            // Its settlement was lost with the connection.
+            let id = message.task_id().unwrap_or_default();
+            tracing::debug!("message of task [{id}] was settled before: acknowledged again");
+            return drop(acker.ack());
+        }
+        let task = match TaskMessage::from_message(&message, &self.core.accept) {
+            Ok(task) => task,
+            Err(error) => return reject(&queue, &message, acker, &error),
+        };
+        let request = match Request::new(task, &message, &queue, acker) {
+            Ok(request) => Arc::new(request),
+            Err((error, acker)) => return reject(&queue, &message, acker, &error),
+        };
+        let known = self.core.state.lock().get(request.id());
+        if let Some((Phase::Active, running)) = known
+            && running.message.header.retries == request.message.header.retries
+            && request.delivery_info.redelivered
+            && let Some(acker) = request.take_acker()
+        {
+            // It runs here already: the connection on which it came was lost, and this is the same message again.
+            tracing::info!(
+                "Task {} is running already: kept, and acknowledged when it ends",
+                running.label()
+            );
+            return match running.is_acknowledged() {
+                true => drop(acker.ack()),
+                false => running.renew_acker(acker),
+            };
+        }
+        tracing::info!("Task {} received", request.label());
+        let options = self.core.tasks.get(request.task()).map(|t| t.options());
+        if options.is_some_and(|o| o.send_events) {
+            self.core
+                .events
+                .task("task-received", || received(&request));
+        }
+        let revoked = self.core.revoked(&request);
+        match decide(&request, revoked.is_some(), Timestamp::now()) {
+            Decision::Discard(why) => {
+                let core = Arc::clone(&self.core);
+                self.running
+                    .spawn(async move { discard(&core, &request, why, revoked.flatten()).await });
+            }
+            // A name nobody knows is reported at once, not when its time comes.
+            Decision::Hold(eta) if options.is_some() => {
+                self.core.state.lock().place(Phase::Scheduled, &request);
+                self.timer.add(eta, request);
+            }
+            Decision::Hold(_) | Decision::Run => {
+                self.core.state.lock().place(Phase::Reserved, &request);
+                self.ready_or_throttled(request);
+            }
+        }
+    }
+
+    fn ready_or_throttled(&mut self, request: Arc<Request>) {
+        let interval = self.interval(request.task());
+        match (interval, self.buckets.get_mut(request.task())) {
+            (Some(_), Some(bucket)) => bucket.push(request),
+            (Some(interval), None) => {
+                let mut bucket = Bucket::new(interval, Instant::now());
+                let name = request.task().to_owned();
+                bucket.push(request);
+                self.buckets.insert(name, bucket);
+            }
+            (None, _) => self.ready.push_back(request),
+        }
+    }
+
+    /// The time between two starts of a task: remote control's limit, then the task's, then the default.
+    fn interval(&self, task: &str) -> Option<Duration> {
+        if self.core.settings.worker_disable_rate_limits {
+            return None;
+        }
+        let controlled = self
+            .core
+            .state
+            .lock()
+            .rate_limits
+            .get(task)
+            .map(|(_, limit)| *limit);
+        let limit = controlled.unwrap_or_else(|| {
+            self.core
+                .tasks
+                .get(task)
+                .and_then(|t| t.options().rate_limit)
+        });
+        limit.and_then(crate::task::RateLimit::interval)
+    }
+
+    /// Does what remote control asks; some of it only the session can do.
+    pub(super) fn obey(&mut self, directive: Directive) -> Option<Ask> {
+        match directive {
+            Directive::Revoke {
+                ids,
+                terminate: signal,
+            } => {
+                self.revoke(&ids, signal.as_deref());
+                None
+            }
+            Directive::RateLimit { task } => {
+                let now = Instant::now();
+                match (self.interval(&task), self.buckets.get_mut(&task)) {
+                    (Some(interval), Some(bucket)) => bucket.set_interval(interval, now),
+                    (None, Some(bucket)) => {
+                        self.ready.extend(bucket.drain());
+                        self.buckets.remove(&task);
+                    }
+                    (_, None) => {}
+                }
+                None
+            }
+            Directive::PoolGrow { n, answer } => {
+                self.set_slots(self.slots.saturating_add(n));
+                let _ = answer.send(Ok("pool will grow".to_owned()));
+                None
+            }
+            Directive::PoolShrink { n, answer } => {
+                let result = if n < self.slots {
+                    self.set_slots(self.slots - n);
+                    Ok("pool will shrink".to_owned())
+                } else {
+                    Err(format!(
+                        "ValueError(\"Can't shrink pool by {n}: it has {} slots\")",
+                        self.slots
+                    ))
+                };
+                let _ = answer.send(result);
+                None
+            }
+            Directive::Autoscale { max, min, answer } => {
+                let mut state = self.core.state.lock();
+                let result = if state.autoscale.is_some() {
+                    state.autoscale = Some((max, min));
+                    Ok(format!("autoscale now max={max} min={min}"))
+                } else {
+                    Err("ValueError('Autoscale not enabled')".to_owned())
+                };
+                drop(state);
+                let _ = answer.send(result);
+                None
+            }
+            Directive::AddConsumer(queue) => Some(Ask::AddQueue(queue)),
+            Directive::CancelConsumer(name) => {
+                self.core.state.lock().queues.shift_remove(&name);
+                tracing::info!("Canceling queue {name}");
+                Some(Ask::Consumer(Command::Cancel(name)))
+            }
+            Directive::Elected(signature) => {
+                let core = Arc::clone(&self.core);
+                self.running.spawn(async move {
+                    if let Err(error) = core.producer.apply(*signature, None).await {
+                        tracing::error!(
+                            "can't send the task that this node was elected for: {error}"
+                        );
+                    }
+                });
+                None
+            }
+        }
+    }
+
+    /// Discards what waits of these ids, and cuts off what runs if a signal is given.
+    fn revoke(&mut self, ids: &[String], signal: Option<&str>) {
+        let wanted = |request: &Request| ids.iter().any(|id| id == request.id());
+        let mut waiting = self.timer.take(wanted);
+        for bucket in self.buckets.values_mut() {
+            waiting.extend(bucket.take(wanted));
+        }
+        let (revoked, kept) = self.ready.drain(..).partition(|r| wanted(r));
+        self.ready = kept;
+        waiting.extend::<VecDeque<_>>(revoked);
+        for request in waiting {
+            let core = Arc::clone(&self.core);
+            self.running.spawn(async move {
+                let stamp = core.revoked(&request).flatten();
+                discard(&core, &request, super::strategy::Discard::Revoked, stamp).await;
+                core.state.lock().remove(&request);
+            });
+        }
+        let Some(signal) = signal else { return };
+        for id in ids {
+            let running = self
+                .core
+                .state
+                .lock()
+                .get(id)
+                .filter(|(phase, _)| *phase == Phase::Active);
+            if let Some((_, request)) = running
+                && request.stop(terminate(signal))
+            {
+                tracing::info!("Terminating {id} ({signal})");
+            }
+        }
+    }
+
+    /// Cuts off everything that runs.
+    pub(super) fn cancel_running(&self) {
+        for request in self.core.state.lock().requests(Phase::Active) {
+            request.stop(Stop::Cancel);
+        }
+    }
+
+    /// What runs, for the log of a shutdown that waits.
+    pub(super) fn running_labels(&self) -> Vec<String> {
+        self.core
+            .state
+            .lock()
+            .requests(Phase::Active)
+            .iter()
+            .map(|r| r.label())
+            .collect()
+    }
+}
+
+fn received(request: &Request) -> crate::protocol::Map {
+    let header = &request.message.header;
+    let iso = |at: Option<Timestamp>| {
+        Value::opt(at.map(|at| crate::protocol::time::isoformat(at, &jiff::tz::TimeZone::UTC)))
+    };
+    event(
+        request,
+        [
+            ("name", request.name().into()),
+            ("args", request.argsrepr().into()),
+            ("kwargs", request.kwargsrepr().into()),
+            ("root_id", Value::opt(header.root_id.as_deref())),
+            ("parent_id", Value::opt(header.parent_id.as_deref())),
+            ("retries", header.retries.into()),
+            ("eta", iso(request.eta)),
+            ("expires", iso(request.expires)),
+        ],
+    )
+}
+
+/// Logs a message that is no task, with everything needed to find it, and takes it off the queue.
+fn reject(queue: &str, message: &Message, acker: Acker, error: &crate::protocol::ProtocolError) {
+    tracing::error!(
+        "Received an invalid task message from queue `{queue}`, rejecting it: {error} [id: {}, task: {}, delivery_tag: {}, \
+         content type: {}, body: {}]",
+        message.task_id().unwrap_or("none"),
+        message.task_name().unwrap_or("none"),
+        acker.delivery_tag(),
+        message.content_type,
+        excerpt(&message.body),
+    );
+    refuse(acker);
+}
+
+fn refuse(acker: Acker) {
+    if let Err(error) = acker.reject(false) {
+        tracing::debug!("a rejected message will come again: {error}");
+    }
+}
+
+/// The beginning of a body, for the log.
+fn excerpt(bytes: &[u8]) -> String {
+    const SHOWN: usize = 200;
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]);
+    let more = if bytes.len() > SHOWN {
+        format!("… ({} bytes)", bytes.len())
+    } else {
+        String::new()
+    };
+    format!("{text:?}{more}")
+}

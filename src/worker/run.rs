@@ -1,0 +1,506 @@
+//! The worker from start to stop: opens its parts, keeps a session going, and closes in order.
+//!
+//! Mirrors `celery.worker.WorkController` and the reconnecting half of `celery.worker.consumer.Consumer`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::consumer::Consumer;
+use super::control::Control;
+use super::core::Core;
+use super::session::{End, Session, Setup};
+use super::store::{Retry, Storer};
+use super::{Info, State, WorkerError, WorkerOptions, builtin, statedb};
+use crate::app::App;
+use crate::broker::{Broker, BrokerError};
+use crate::events::{Dispatcher, Groups};
+use crate::pidbox::{self, Node};
+use crate::protocol::event::Origin;
+use crate::protocol::{LamportClock, Nodename, Queue};
+use crate::shutdown::Shutdown;
+use crate::task::{Registry, TimeLimits};
+
+/// Directives that may wait for the loop; remote control waits when it is full.
+const DIRECTIVES: usize = 100;
+/// Runs that have ended and are not stored and settled: enough to fill batches, little enough to bound memory.
+const UNSETTLED: usize = 1000;
+/// How long tasks that are cut off may take to go.
+const CUT_OFF: Duration = Duration::from_secs(5);
+/// How often a shutdown that waits says for what.
+const SAY_WAITING: Duration = Duration::from_secs(10);
+
+/// How a worker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit {
+    /// How many running tasks were cut off.
+    pub cut_off: usize,
+}
+
+/// A worker that has not been started.
+#[derive(Debug)]
+pub struct Worker {
+    app: App,
+    options: WorkerOptions,
+    info: Info,
+    tasks: Registry,
+    queues: Vec<Queue>,
+}
+
+impl Worker {
+    /// Checks the settings and makes a worker of the app's tasks.
+    ///
+    /// # Errors
+    /// `Config` for queues that are not known, `Annotation`, `Broker` and `Backend` for URLs that cannot be used.
+    pub async fn new(app: App, options: WorkerOptions) -> Result<Self, WorkerError> {
+        let settings = app.settings();
+        let host = gethostname::gethostname();
+        let nodename = Nodename::expand(
+            options.hostname.as_deref().unwrap_or("celery@%h"),
+            &host.to_string_lossy(),
+        );
+        let (queues, unknown_excluded) = queues(&app, &options)?;
+        let tasks = tasks(&app)?;
+        let concurrency = match options
+            .concurrency
+            .or(settings.worker_concurrency.map(|n| n as usize))
+        {
+            _ if options.solo => 1,
+            None | Some(0) => std::thread::available_parallelism().map_or(1, usize::from),
+            Some(n) => n,
+        };
+        let concurrency = options.autoscale.map_or(concurrency, |(_, min)| min.max(1));
+        let info = Info {
+            nodename,
+            app: app.name().to_owned(),
+            transport: app.read_url()?.to_string(),
+            results: app.backend().await?.as_uri(),
+            concurrency,
+            pool: if options.solo { "solo" } else { "threads" },
+            autoscale: options.autoscale,
+            task_events: options.task_events || settings.worker_send_task_events,
+            prefetch_multiplier: options
+                .prefetch_multiplier
+                .unwrap_or(settings.worker_prefetch_multiplier),
+            queues: queues.clone(),
+            tasks: tasks.names().map(str::to_owned).collect(),
+            unknown_excluded,
+        };
+        Ok(Self {
+            app,
+            options,
+            info,
+            tasks,
+            queues,
+        })
+    }
+
+    /// What it says of itself.
+    #[must_use]
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// Runs until `shutdown` asks to stop. `ready` is called whenever the worker starts to take tasks: at first, and
+    /// after each reconnect.
+    ///
+    /// # Errors
+    /// `Broker` if the broker refuses, `GaveUp` if it may not be waited for any longer.
+    pub async fn run(
+        self,
+        shutdown: Shutdown,
+        mut ready: impl FnMut() + Send,
+    ) -> Result<Exit, WorkerError> {
+        let (directives, mut orders) = mpsc::channel(DIRECTIVES);
+        let give_up = CancellationToken::new();
+        let (core, writer) = self.core(shutdown, directives, give_up.clone()).await?;
+        let writer = tokio::spawn(writer);
+        if let Some(path) = &self.options.statedb {
+            statedb::load(path, &core.state)?;
+        }
+        let setup = self.setup(&core);
+        let pool = if self.options.solo {
+            "rcelery::pool::Solo"
+        } else {
+            "rcelery::pool::Threads"
+        };
+        let control: Arc<dyn pidbox::Handler> = Arc::new(Control::new(&core, pool));
+        let remote_control = core.settings.worker_enable_remote_control;
+        let mut consumer = Consumer::new(Arc::clone(&core), self.info.concurrency);
+        let mut is_first = true;
+        let outcome = loop {
+            let broker = match connect(&core, is_first).await {
+                Ok(Some(broker)) => broker,
+                Ok(None) => break Ok(None),
+                Err(error) => break Err(error),
+            };
+            tracing::info!("Connected to {}", broker.as_uri());
+            let node = remote_control.then(|| {
+                let clock = Arc::clone(&core.clock);
+                Arc::new(Node::new(
+                    core.nodename.as_str(),
+                    &setup.pidbox,
+                    clock,
+                    Arc::clone(&control),
+                ))
+            });
+            let opened = tokio::select! {
+                opened = Session::open(&core, Arc::clone(&broker), &setup, &mut consumer, node) => opened,
+                () = core.shutdown.warm_asked() => {
+                    close(&*broker).await;
+                    break Ok(None);
+                }
+            };
+            let mut session = match opened {
+                Ok(session) => session,
+                Err(error) if error.is_transient() => {
+                    say_lost(&error);
+                    consumer.reset();
+                    close(&*broker).await;
+                    // It answered, and was lost at once: not to be asked again in a tight loop.
+                    sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+                Err(error) => {
+                    close(&*broker).await;
+                    break Err(error.into());
+                }
+            };
+            is_first = false;
+            tracing::info!("{} ready.", core.nodename);
+            ready();
+            match session.run(&mut consumer, &mut orders).await {
+                End::Shutdown => break Ok(Some(session)),
+                End::Lost(error) => {
+                    say_lost(&error);
+                    consumer.reset();
+                    if core
+                        .settings
+                        .worker_cancel_long_running_tasks_on_connection_loss
+                    {
+                        consumer.cancel_running();
+                    }
+                    session.abandon().await;
+                    close(&*broker).await;
+                }
+            }
+        };
+        let (session, error) = match outcome {
+            Ok(session) => (session, None),
+            Err(error) => (None, Some(error)),
+        };
+        let exit = self.stop(&core, consumer, session).await;
+        if let Some(path) = &self.options.statedb {
+            statedb::save(path, &core.state)?;
+        }
+        give_up_soon(&core, &give_up);
+        core.producer.close().await;
+        let app = core.app.clone();
+        drop((core, control));
+        if let Err(error) = writer.await {
+            tracing::error!("the writer of results ended: {error}");
+        }
+        app.close().await;
+        match error {
+            Some(error) => Err(error),
+            None => Ok(exit),
+        }
+    }
+
+    /// Lets running tasks finish, or cuts them off, and closes the connection last.
+    async fn stop(
+        &self,
+        core: &Arc<Core>,
+        mut consumer: Consumer,
+        session: Option<Session>,
+    ) -> Exit {
+        let mut session = session;
+        if let Some(session) = &mut session {
+            session.leave(&mut consumer).await;
+        }
+        core.shutdown.warm();
+        let waits_when_idle =
+            core.settings.worker_enable_soft_shutdown_on_idle && consumer.held() > 0;
+        let mut cut_off = 0;
+        let mut say = Instant::now() + SAY_WAITING;
+        let mut deadline: Option<Instant> = None;
+        let mut is_soft = false;
+        while consumer.running() > 0
+            || (waits_when_idle && deadline.is_some_and(|d| d > Instant::now()))
+        {
+            tokio::select! {
+                () = consumer.event() => {}
+                () = core.shutdown.cold_asked(), if cut_off == 0 && core.shutdown.is_cold() => {
+                    cut_off = consumer.running();
+                    consumer.cancel_running();
+                    deadline = Some(Instant::now() + CUT_OFF);
+                }
+                () = cold_or_never(core), if cut_off == 0 && !core.shutdown.is_cold() => {}
+                () = core.shutdown.soft_asked(), if !is_soft && !core.shutdown.is_cold() => {
+                    is_soft = true;
+                    if core.soft_timeout.is_zero() {
+                        core.shutdown.cold();
+                    } else {
+                        let seconds = core.soft_timeout.as_secs_f64();
+                        tracing::warn!("Initiating Soft Shutdown, terminating in {seconds:?} seconds");
+                        deadline = Some(Instant::now() + core.soft_timeout);
+                    }
+                }
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    if cut_off > 0 {
+                        tracing::error!("{} task(s) could not be cut off and are left", consumer.running());
+                        break;
+                    }
+                    deadline = None;
+                    core.shutdown.cold();
+                }
+                () = sleep_until(say) => {
+                    say = Instant::now() + SAY_WAITING;
+                    let running = consumer.running_labels();
+                    tracing::warn!("waiting for {} task(s): {}", running.len(), running.join(", "));
+                }
+            }
+        }
+        if let Some(session) = session {
+            session.close().await;
+        }
+        Exit { cut_off }
+    }
+
+    async fn core(
+        &self,
+        shutdown: Shutdown,
+        directives: mpsc::Sender<super::Directive>,
+        give_up: CancellationToken,
+    ) -> Result<(Arc<Core>, impl Future<Output = ()> + Send + use<>), WorkerError> {
+        let settings = self.app.shared_settings();
+        let backend = self.app.backend().await?;
+        let retry = Retry {
+            on: settings.result_backend_always_retry,
+            max: settings.result_backend_max_retries,
+            base: Duration::from_millis(settings.result_backend_base_sleep_between_retries_ms),
+            longest: Duration::from_millis(settings.result_backend_max_sleep_between_retries_ms),
+        };
+        let (storer, writer) = Storer::new(Arc::clone(&backend), retry, give_up);
+        let clock = Arc::new(LamportClock::default());
+        let accept = self.app.accept()?;
+        let origin = Origin {
+            hostname: self.info.nodename.to_string(),
+            utcoffset: f64::from(
+                settings
+                    .time_zone()
+                    .to_offset(jiff::Timestamp::now())
+                    .seconds(),
+            ) / -3600.0,
+            pid: std::process::id(),
+        };
+        let workers = !(self.options.without_heartbeat && self.options.without_gossip)
+            || self.info.task_events;
+        let groups = Groups {
+            tasks: self.info.task_events,
+            workers,
+        };
+        let events = Arc::new(Dispatcher::new(
+            origin,
+            Arc::clone(&clock),
+            self.event_options(),
+            groups,
+        ));
+        let state = Arc::new(State::default());
+        state.lock().autoscale = self.info.autoscale;
+        let limits = TimeLimits {
+            soft: self
+                .options
+                .soft_time_limit
+                .or(settings.task_soft_time_limit),
+            hard: self.options.time_limit.or(settings.task_time_limit),
+        };
+        let disable_prefetch = self.options.disable_prefetch || settings.worker_disable_prefetch;
+        let core = Core {
+            tasks: Arc::new(self.tasks.clone()),
+            nodename: self.info.nodename.clone(),
+            state,
+            clock,
+            events,
+            producer: self.app.producer().await,
+            backend,
+            storer,
+            directives,
+            shutdown,
+            accept,
+            zone: settings.time_zone(),
+            limits,
+            prefetch_multiplier: if disable_prefetch {
+                1
+            } else {
+                self.info.prefetch_multiplier
+            },
+            soft_timeout: settings.worker_soft_shutdown_timeout,
+            unsettled: Arc::new(Semaphore::new(UNSETTLED + self.info.concurrency)),
+            app: self.app.clone(),
+            settings,
+        };
+        Ok((Arc::new(core), writer))
+    }
+
+    fn setup(&self, core: &Core) -> Setup {
+        let settings = &core.settings;
+        Setup {
+            queues: self.queues.clone(),
+            mingle: !self.options.without_mingle,
+            gossip: !self.options.without_gossip,
+            heartbeat: (!self.options.without_heartbeat).then(|| {
+                self.options
+                    .heartbeat_interval
+                    .unwrap_or(Duration::from_secs(2))
+            }),
+            pidbox: pidbox::Options {
+                namespace: settings.control_exchange.clone(),
+                ttl: settings.control_queue_ttl,
+                expires: settings.control_queue_expires,
+                accept: core.accept.clone(),
+            },
+            events: self.event_options(),
+        }
+    }
+
+    fn event_options(&self) -> crate::events::Options {
+        let settings = self.app.settings();
+        crate::events::Options {
+            exchange: settings.event_exchange.clone(),
+            queue_prefix: settings.event_queue_prefix.clone(),
+            ttl: settings.event_queue_ttl,
+            expires: settings.event_queue_expires,
+            control_exchange: settings.control_exchange.clone(),
+            accept: self.app.accept().unwrap_or_default(),
+        }
+    }
+}
+
+async fn cold_or_never(core: &Core) {
+    core.shutdown.cold_asked().await;
+}
+
+/// After a cold shutdown a result that cannot be stored is not waited for.
+fn give_up_soon(core: &Core, give_up: &CancellationToken) {
+    if core.shutdown.is_cold() {
+        give_up.cancel();
+    }
+}
+
+async fn close(broker: &dyn Broker) {
+    if let Err(error) = broker.close().await {
+        tracing::debug!("closing a lost connection: {error}");
+    }
+}
+
+fn say_lost(error: &BrokerError) {
+    tracing::warn!(
+        "consumer: Connection to broker lost. Trying to re-establish the connection... ({error})"
+    );
+}
+
+/// Connects, waiting 2, 4, 6… seconds between tries. None if a shutdown was asked for first.
+async fn connect(core: &Core, is_first: bool) -> Result<Option<Arc<dyn Broker>>, WorkerError> {
+    let settings = &core.settings;
+    let retries = if is_first {
+        settings
+            .broker_connection_retry_on_startup
+            .unwrap_or(settings.broker_connection_retry)
+    } else {
+        settings.broker_connection_retry
+    };
+    let max = settings.broker_connection_max_retries.filter(|n| *n > 0);
+    let mut tries = 0u64;
+    loop {
+        let connected = tokio::select! {
+            connected = core.app.broker() => connected,
+            () = core.shutdown.warm_asked() => return Ok(None),
+        };
+        let error = match connected {
+            Ok(broker) => return Ok(Some(broker)),
+            Err(error) => error,
+        };
+        // Wrong credentials and bad options do not get better by waiting; after a loss they may (a server that starts).
+        if !error.is_transient() && is_first {
+            return Err(error.into());
+        }
+        if !retries {
+            tracing::error!(
+                "Retrying to establish a connection to the message broker after a connection loss has been disabled. \
+                 Shutting down..."
+            );
+            return Err(WorkerError::GaveUp(error));
+        }
+        tries += 1;
+        if max.is_some_and(|max| tries > max) {
+            return Err(WorkerError::GaveUp(error));
+        }
+        // The first try after a loss is soon: a broker that restarts is back in a moment.
+        let pause = if !is_first && tries == 1 {
+            0.2
+        } else {
+            (2 * tries).min(32) as f64
+        };
+        let url = core.app.read_url()?;
+        let most = max.map_or_else(|| "∞".to_owned(), |max| max.to_string());
+        tracing::error!(
+            "consumer: Cannot connect to {url}: {error}.\nTrying again in {pause:.2} seconds... ({tries}/{most})\n"
+        );
+        tokio::select! {
+            () = sleep(Duration::from_secs_f64(pause)) => {}
+            () = core.shutdown.warm_asked() => return Ok(None),
+        }
+    }
+}
+
+/// The queues to consume from (`-Q`, `-X`), and the excluded names that are none of them.
+fn queues(app: &App, options: &WorkerOptions) -> Result<(Vec<Queue>, Vec<String>), WorkerError> {
+    let mut queues = if options.queues.is_empty() {
+        app.queues()?
+    } else {
+        let queue = |name: &String| app.settings().queue(name);
+        options.queues.iter().map(queue).collect::<Result<_, _>>()?
+    };
+    let unknown = options
+        .exclude_queues
+        .iter()
+        .filter(|x| !queues.iter().any(|q| q.name == **x))
+        .cloned()
+        .collect();
+    queues.retain(|q| !options.exclude_queues.contains(&q.name));
+    let mut seen = std::collections::HashSet::new();
+    queues.retain(|q| seen.insert(q.name.clone()));
+    Ok((queues, unknown))
+}
+
+/// The app's tasks with their annotations, and those that every worker has.
+fn tasks(app: &App) -> Result<Registry, WorkerError> {
+    let mut tasks = Registry::clone(app.tasks());
+    builtin::register(&mut tasks);
+    let settings = app.settings();
+    let names: Vec<String> = tasks.names().map(str::to_owned).collect();
+    for name in names {
+        let mut annotations = settings.task_annotations.of(&name);
+        if let Some(limit) = &settings.task_default_rate_limit {
+            let has_own = tasks
+                .get(&name)
+                .is_some_and(|t| t.options().rate_limit.is_some());
+            if !has_own && !annotations.contains_key("rate_limit") {
+                annotations.insert("rate_limit".to_owned(), limit.as_str().into());
+            }
+        }
+        if annotations.is_empty() {
+            continue;
+        }
+        let reason = |reason| WorkerError::Annotation {
+            task: name.clone(),
+            reason,
+        };
+        tasks.annotate(&name, &annotations).map_err(reason)?;
+    }
+    Ok(tasks)
+}
