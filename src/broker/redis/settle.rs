@@ -3,6 +3,7 @@
 //! Mirrors `kombu.transport.redis.QoS.ack` and `reject`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -13,6 +14,9 @@ use crate::broker::{BrokerError, Settle, Settlement};
 
 /// Most settlements of one round trip: the script blocks the server for about a millisecond.
 const BATCH: usize = 1000;
+
+/// Messages are restored in bursts, which must go out together: only then their order can be kept.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// Writes settlements until the connection closes; then those that are left.
 pub(super) async fn run(shared: Arc<Shared>, mut settlements: mpsc::UnboundedReceiver<Settlement>) {
@@ -27,6 +31,12 @@ pub(super) async fn run(shared: Arc<Shared>, mut settlements: mpsc::UnboundedRec
         }
         if batch.is_empty() {
             continue;
+        }
+        if batch.iter().any(|s| s.how == Settle::Restore) {
+            tokio::time::sleep(GATHER).await;
+            while let Ok(settlement) = settlements.try_recv() {
+                batch.push(settlement);
+            }
         }
         if let Err(error) = shared.settle(std::mem::take(&mut batch)).await {
             tracing::warn!(%error, "settlements were not written: their messages will come again");

@@ -1,1 +1,0 @@
-//! What only the Redis transport has.
