@@ -75,10 +75,6 @@ pub const SCHEMES: &[&str] = &[
 ///
 /// # Errors
 /// `Config` for a scheme that is not in [`SCHEMES`] or a bad option.
-#[expect(
-    clippy::unused_async,
-    reason = "other back ends connect here, and this is their common face"
-)]
 pub async fn connect(url: &str, options: &Options) -> Result<Arc<dyn Backend>, BackendError> {
     let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
     match scheme {

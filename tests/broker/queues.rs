@@ -57,7 +57,7 @@ async fn an_idle_consumer_gets_a_message_at_once(fx: Fixture) {
 
 async fn urgent_messages_come_first(fx: Fixture) {
     let broker = fx.connect_with("celery").await;
-    let mut order = vec![0_i64, 3, 6, 9];
+    let mut order = [0_i64, 3, 6, 9];
     if !broker.capabilities().zero_is_most_urgent {
         order.reverse();
     }

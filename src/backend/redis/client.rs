@@ -87,16 +87,15 @@ impl Client {
         let notices = self.notices.clone();
         let missed = Arc::clone(&self.missed);
         let connection = Connection::open(&self.endpoint, move |push| {
-            if let Push::Message {
+            let Push::Message {
                 channel, payload, ..
             } = push
-            {
-                if notices
-                    .try_send(Notice::Published(channel, payload))
-                    .is_err()
-                {
-                    missed.store(true, Ordering::SeqCst);
-                }
+            else {
+                return;
+            };
+            let notice = Notice::Published(channel, payload);
+            if notices.try_send(notice).is_err() {
+                missed.store(true, Ordering::SeqCst);
             }
         })
         .await?;

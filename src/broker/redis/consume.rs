@@ -277,11 +277,10 @@ impl Subscription {
             arrived.push((name.clone(), tag, score, bytes(raw)));
         }
         let count = arrived.len();
-        if let (true, Some((last, ..))) = (fair, arrived.last()) {
-            if let Some(i) = self.queues.iter().position(|q| q.name == *last) {
-                let queue = self.queues.remove(i);
-                self.queues.extend(queue);
-            }
+        let last = arrived.last().filter(|_| fair);
+        let last = last.and_then(|(name, ..)| self.queues.iter().position(|q| q.name == *name));
+        if let Some(queue) = last.and_then(|i| self.queues.remove(i)) {
+            self.queues.push_back(queue);
         }
         for (queue, tag, score, raw) in arrived {
             self.deliver(queue, tag, &score, raw).await;
