@@ -1,7 +1,7 @@
 //! Noticing that somebody, in this process or another, has committed.
 //!
 //! SQLite tells nobody. But each commit touches the write-ahead log (or the file itself, in the other journal modes), so a
-//! `stat` of both every few milliseconds shows it for about a microsecond of CPU, with no lock and no open transaction.
+//! `stat` every few milliseconds shows it for microseconds of CPU, with no lock and no open transaction.
 //! Commits of this process are announced without waiting for the next look.
 
 use std::collections::HashMap;
@@ -24,6 +24,10 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// Report a change this often in any case, for file systems whose timestamps cannot be trusted.
 const AT_LEAST: Duration = Duration::from_secs(1);
 
+/// The log is looked at each time, the file itself at each tenth: it changes with the log, unless the journal has another
+/// mode, and to notice that it was removed is not urgent.
+const LOOKS_PER_FILE: u32 = 10;
+
 /// What `stat` shows of the file and its log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Stamp {
@@ -38,6 +42,7 @@ pub struct Watch {
     wal: PathBuf,
     identity: (u64, u64),
     seen: Stamp,
+    looks: u32,
     look_again: Option<Instant>,
     reported: Instant,
     ticks: tokio::time::Interval,
@@ -63,6 +68,7 @@ impl Watch {
             wal: PathBuf::from(wal),
             identity: (metadata.dev(), metadata.ino()),
             seen: Stamp::default(),
+            looks: 0,
             look_again: None,
             reported: Instant::now(),
             ticks,
@@ -108,7 +114,15 @@ impl Watch {
     /// Looks once, now.
     fn is_changed(&mut self) -> Result<bool, SqliteError> {
         let now = Instant::now();
-        let stamp = self.look()?;
+        self.looks = (self.looks + 1) % LOOKS_PER_FILE;
+        let stamp = if self.looks == 0 {
+            self.look()?
+        } else {
+            Stamp {
+                wal: self.look_at_wal(),
+                ..self.seen
+            }
+        };
         if stamp != self.seen {
             self.seen = stamp;
             self.look_again = Some(now + LOOK_AGAIN);
@@ -135,14 +149,21 @@ impl Watch {
                 format!("`{}` was replaced by another file", self.path.display()),
             ));
         }
-        let stamp = |m: &Metadata| (m.size(), m.mtime(), m.mtime_nsec());
         Ok(Stamp {
-            wal: std::fs::metadata(&self.wal)
-                .map(|m| stamp(&m))
-                .unwrap_or_default(),
+            wal: self.look_at_wal(),
             file: stamp(&file),
         })
     }
+
+    fn look_at_wal(&self) -> (u64, i64, i64) {
+        std::fs::metadata(&self.wal)
+            .map(|m| stamp(&m))
+            .unwrap_or_default()
+    }
+}
+
+fn stamp(metadata: &Metadata) -> (u64, i64, i64) {
+    (metadata.size(), metadata.mtime(), metadata.mtime_nsec())
 }
 
 fn lost(path: &Path, error: &std::io::Error) -> SqliteError {
