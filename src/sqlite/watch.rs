@@ -13,14 +13,19 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
 
 use super::{Kind, SqliteError};
 
 /// How often to look. A commit is seen after half of this on average.
-const LOOK: Duration = Duration::from_millis(10);
-/// Timestamps of files move in steps of up to 10 ms: two commits within one step look like one, so look again after it.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const LOOK: Duration = Duration::from_millis(12);
+/// When to report once more after a change. The log is written some time before the commit counts (Python waits for the
+/// disk in between), and timestamps of files move in steps of up to 10 ms, so that two commits may look like one.
+const AGAIN: [Duration; 4] = [
+    Duration::from_millis(2),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+];
 /// Report a change this often in any case, for file systems whose timestamps cannot be trusted.
 const AT_LEAST: Duration = Duration::from_secs(1);
 
@@ -43,9 +48,11 @@ pub struct Watch {
     identity: (u64, u64),
     seen: Stamp,
     looks: u32,
-    look_again: Option<Instant>,
+    /// When a change was last seen, and how often it has been reported again.
+    changed: Option<(Instant, usize)>,
     reported: Instant,
-    ticks: tokio::time::Interval,
+    /// When to look next.
+    next: Instant,
     own: watch::Receiver<u64>,
     /// Keeps the channel of this file alive.
     _announcer: Arc<watch::Sender<u64>>,
@@ -61,17 +68,15 @@ impl Watch {
         let mut wal = OsString::from(path);
         wal.push("-wal");
         let announcer = announcer(path);
-        let mut ticks = tokio::time::interval(LOOK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut watch = Self {
             path: path.to_owned(),
             wal: PathBuf::from(wal),
             identity: (metadata.dev(), metadata.ino()),
             seen: Stamp::default(),
             looks: 0,
-            look_again: None,
+            changed: None,
             reported: Instant::now(),
-            ticks,
+            next: Instant::now() + LOOK,
             own: announcer.subscribe(),
             _announcer: announcer,
         };
@@ -94,8 +99,10 @@ impl Watch {
                     self.reported = Instant::now();
                     return Ok(());
                 }
-                _ = self.ticks.tick() => {
-                    if self.is_changed()? {
+                () = tokio::time::sleep_until(self.next.into()) => {
+                    let changed = self.is_changed();
+                    self.next = self.next_look();
+                    if changed? {
                         return Ok(());
                     }
                 }
@@ -125,12 +132,14 @@ impl Watch {
         };
         if stamp != self.seen {
             self.seen = stamp;
-            self.look_again = Some(now + LOOK_AGAIN);
+            self.changed = Some((now, 0));
             self.reported = now;
             return Ok(true);
         }
-        if self.look_again.is_some_and(|at| at <= now) {
-            self.look_again = None;
+        if let Some((since, again)) = self.changed
+            && since + AGAIN[again] <= now
+        {
+            self.changed = (again + 1 < AGAIN.len()).then_some((since, again + 1));
             self.reported = now;
             return Ok(true);
         }
@@ -139,6 +148,14 @@ impl Watch {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    fn next_look(&self) -> Instant {
+        let next = Instant::now() + LOOK;
+        match self.changed {
+            Some((since, again)) => next.min(since + AGAIN[again]),
+            None => next,
+        }
     }
 
     fn look(&self) -> Result<Stamp, SqliteError> {

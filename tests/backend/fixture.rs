@@ -16,6 +16,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 #[expect(dead_code, reason = "held for its Drop")]
 pub(crate) enum Store {
     Redis(RedisServer),
+    Sqlite(tempfile::TempDir),
 }
 
 /// A back end with nothing in it. To add one: a constructor, and its name after `on` in each `conformance!`.
@@ -31,6 +32,17 @@ impl Fixture {
         Self {
             url: server.url(1),
             _store: Store::Redis(server),
+        }
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            url: format!(
+                "db+sqlite:///{}",
+                directory.path().join("celery.db").display()
+            ),
+            _store: Store::Sqlite(directory),
         }
     }
 

@@ -19,7 +19,7 @@ crate::conformance!({
     results_expire
     groups_are_saved_and_restored
     large_values_are_stored
-} on redis);
+} on redis, sqlite);
 
 async fn what_is_stored_is_read(fx: Fixture) {
     let backend = fx.connect().await;
@@ -166,7 +166,9 @@ async fn results_expire(fx: Fixture) {
     let backend = fx
         .connect_with(|o| o.expires = Some(Duration::from_secs(1)))
         .await;
-    store(&backend, meta("1", &State::SUCCESS, 1)).await;
+    let mut done = meta("1", &State::SUCCESS, 1);
+    done.date_done = Some(jiff::Timestamp::now().to_string());
+    store(&backend, done).await;
     assert!(backend.get("1").await.unwrap().is_some());
     let end = std::time::Instant::now() + crate::fixture::SOON;
     while backend.get("1").await.unwrap().is_some() {

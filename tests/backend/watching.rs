@@ -11,7 +11,7 @@ crate::conformance!({
     the_final_state_is_never_skipped
     two_watch_the_same_task
     watching_ends_with_the_back_end
-} on redis);
+} on redis, sqlite);
 
 async fn a_change_is_reported(fx: Fixture) {
     let (worker, client) = (fx.connect().await, fx.connect().await);

@@ -12,7 +12,7 @@ crate::conformance!({
     a_closed_connection_is_not_lost
     unknown_options_are_refused
     declaring_twice_is_the_same_as_once
-} on redis);
+} on redis, sqlite);
 
 async fn calls_after_close_fail(fx: Fixture) {
     let broker = fx.connect_with("celery").await;

@@ -11,7 +11,7 @@ crate::conformance!({
     broadcasts_are_filtered_by_key
     a_cancelled_listener_hears_nothing
     a_closed_listener_is_not_counted
-} on redis);
+} on redis, sqlite);
 
 fn pidbox(node: &str) -> Queue {
     let mut queue = bound(

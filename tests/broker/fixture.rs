@@ -21,6 +21,7 @@ pub(crate) const QUIET: Duration = Duration::from_millis(300);
 #[expect(dead_code, reason = "held for its Drop")]
 pub(crate) enum Store {
     Redis(RedisServer),
+    Sqlite(tempfile::TempDir),
 }
 
 /// A transport with nothing in it. To add one: a constructor, and its name after `on` in each `conformance!`.
@@ -38,6 +39,15 @@ impl Fixture {
             url: server.url(0),
             transport_options: Map::new(),
             _store: Store::Redis(server),
+        }
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            url: format!("sqlite:///{}", directory.path().join("celery.db").display()),
+            transport_options: Map::new(),
+            _store: Store::Sqlite(directory),
         }
     }
 

@@ -27,7 +27,7 @@ crate::conformance!({
     a_large_message_arrives
     everything_in_a_message_survives
     queues_without_acks_leave_nothing_behind
-} on redis);
+} on redis, sqlite);
 
 async fn messages_come_in_the_order_in_which_they_were_sent(fx: Fixture) {
     let broker = fx.connect_with("celery").await;

@@ -16,7 +16,7 @@ crate::conformance!({
     a_dropped_acker_settles_nothing
     settlements_before_close_are_written
     acking_after_close_says_so
-} on redis);
+} on redis, sqlite);
 
 async fn an_acked_message_is_gone(fx: Fixture) {
     let broker = fx.connect_with("celery").await;

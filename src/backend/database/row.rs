@@ -246,6 +246,7 @@ fn string(bytes: Vec<u8>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Map;
 
     fn coder(serializer: &str, zone: &str) -> Coder {
         Coder::new(&Options {

@@ -48,6 +48,31 @@ use super::url::BrokerUrl;
 use crate::protocol::{Map, Message, Queue, Value};
 use crate::sqlite::{Durability, Kind, Location, OpenOptions, SqliteError, Thread};
 
+/// Transport options: ours, then those of kombu's retries and of SQLAlchemy's connection pool, which have no meaning here.
+const OPTIONS: &[&str] = &[
+    "queue_tablename",
+    "message_tablename",
+    "timeout",
+    "lease",
+    "synchronous",
+    "callback",
+    "errback",
+    "max_retries",
+    "interval_start",
+    "interval_step",
+    "interval_max",
+    "retry_errors",
+    "connect_args",
+    "echo",
+    "echo_pool",
+    "max_overflow",
+    "pool_pre_ping",
+    "pool_recycle",
+    "pool_size",
+    "pool_timeout",
+];
+/// How many of them are ours.
+const OWN_OPTIONS: usize = 5;
 /// How long a statement waits for another process's lock.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a consumer is believed to live after it last said so. Looked at every fifth of it, so that what a dead one
@@ -78,6 +103,12 @@ pub(super) async fn connect(
 ) -> Result<Arc<dyn Broker>, BrokerError> {
     let location = Location::parse(url.reveal())?;
     let own = &options.transport_options;
+    if let Some(unknown) = own.keys().find(|name| !OPTIONS.contains(&name.as_str())) {
+        return Err(BrokerError::Config(format!(
+            "unknown transport option `{unknown}`: known are {}",
+            OPTIONS[..OWN_OPTIONS].join(", ")
+        )));
+    }
     let tables = Tables::from_options(own)?;
     let lock_timeout = seconds(own, "timeout")?
         .or(location.lock_timeout())
@@ -216,7 +247,7 @@ impl Broker for SqliteBroker {
         &self,
         mut batch: Vec<(Destination, Message)>,
     ) -> Result<Vec<Routed>, BrokerError> {
-        if batch.is_empty() {
+        if batch.is_empty() && !self.requests.is_closed() {
             return Ok(Vec::new());
         }
         for (destination, message) in &mut batch {

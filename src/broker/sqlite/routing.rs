@@ -7,7 +7,8 @@ use crate::protocol::ExchangeType;
 /// Whether a message with `key` goes to a queue bound by `pattern`.
 pub(super) fn matches(kind: ExchangeType, pattern: &str, key: &str) -> bool {
     match kind {
-        ExchangeType::Fanout => true,
+        // Redis's fanout subscribes to patterns of keys, which events use (kombu/transport/redis.py, fanout_patterns).
+        ExchangeType::Fanout => pattern.is_empty() || topic(pattern.as_bytes(), key.as_bytes()),
         ExchangeType::Direct => pattern == key,
         ExchangeType::Topic => topic(pattern.as_bytes(), key.as_bytes()),
     }
@@ -87,6 +88,23 @@ mod tests {
         ] {
             assert_eq!(
                 matches(ExchangeType::Topic, pattern, key),
+                expected,
+                "{pattern} {key}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_broadcast_is_filtered_where_the_binding_has_a_key() {
+        for (pattern, key, expected) in [
+            ("", "", true),
+            ("", "any.key", true),
+            ("#", "task.sent", true),
+            ("worker.#", "task.sent", false),
+            ("worker.#", "worker.online", true),
+        ] {
+            assert_eq!(
+                matches(ExchangeType::Fanout, pattern, key),
                 expected,
                 "{pattern} {key}"
             );
