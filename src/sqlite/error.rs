@@ -112,3 +112,44 @@ impl SqliteError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sqlx::Executor as _;
+
+    use super::*;
+    use crate::sqlite::{Durability, OpenOptions, open};
+
+    #[tokio::test]
+    async fn a_full_disk_and_a_lock_say_so() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f.db");
+        let options = OpenOptions {
+            connect_timeout: Duration::from_secs(4),
+            lock_timeout: Duration::from_millis(50),
+            durability: Durability::Process,
+        };
+        let (mut one, path) = open(&path, &options).await.unwrap();
+        let (mut two, _) = open(&path, &options).await.unwrap();
+        one.execute("CREATE TABLE t (x)").await.unwrap();
+        // SQLite's own limit gives the same answer as a disk without space.
+        one.execute("PRAGMA max_page_count = 3").await.unwrap();
+        let full = one
+            .execute("INSERT INTO t VALUES (zeroblob(100000))")
+            .await
+            .unwrap_err();
+        let full = SqliteError::from_driver(&path, &full);
+        assert_eq!(full.kind, Kind::Full, "{full}");
+        assert!(full.message.contains("no space"), "{full}");
+        assert!(full.message.contains("f.db"), "{full}");
+
+        one.execute("BEGIN IMMEDIATE").await.unwrap();
+        let locked = two.execute("BEGIN IMMEDIATE").await.unwrap_err();
+        let locked = SqliteError::from_driver(&path, &locked);
+        assert_eq!(locked.kind, Kind::Locked, "{locked}");
+        let wrong = two.execute("SELECT nothing").await.unwrap_err();
+        assert_eq!(SqliteError::from_driver(&path, &wrong).kind, Kind::Failed);
+    }
+}

@@ -3,27 +3,27 @@
 //! It alone reads and writes, so there is nothing to lock in this process; between processes SQLite's write lock decides,
 //! and it is held for one batch at a time.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::path::PathBuf;
 use std::task::Poll;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::{Connection as _, SqliteConnection};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, warn};
 
+use super::fetch::{read, take_for};
 use super::process::Process;
+use super::request::{Answer, Done, Request, refuse_all};
 use super::schema::Tables;
 use super::sql::Sql;
+use super::state::{State, Work};
 use super::store::{Store, Taken};
-use super::subscription::{BATCH, CHANNEL, Source, Subscription, pick};
-use crate::broker::base::{Destination, Routed};
-use crate::broker::consumer::{Command, Consumer};
-use crate::broker::delivery::{Acker, Delivery, Garbled, Settle, Settlement};
-use crate::protocol::codec::json;
-use crate::protocol::{Message, Queue, Value, envelope};
+use super::subscription::{Source, Subscription};
+use crate::broker::consumer::Command;
+use crate::broker::delivery::{Acker, Delivery, Settle, Settlement};
 use crate::sqlite::{Kind, Location, OpenOptions, SqliteError, Watch, announce, open};
 
 /// Requests gathered into one transaction at most.
@@ -37,40 +37,6 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// How often to see whether a full channel has room again.
 const LOOK_FOR_ROOM: Duration = Duration::from_millis(5);
-
-type Answer<T> = oneshot::Sender<Result<T, SqliteError>>;
-
-/// What the broker asks for.
-#[derive(Debug)]
-pub(super) enum Request {
-    Declare(Box<Queue>, Answer<()>),
-    DeleteQueue(String, Answer<()>),
-    Publish(Vec<(Destination, Message)>, Answer<Vec<Routed>>),
-    Consume(Vec<Queue>, u32, Answer<Consumer>),
-    Purge(String, Answer<Option<u64>>),
-    Length(String, Answer<Option<u64>>),
-    Unacked(Answer<u64>),
-    Queues(Answer<Vec<String>>),
-    Close(Answer<()>),
-}
-
-/// A request that is done, to be answered when the transaction is committed.
-enum Done {
-    Unit(Answer<()>),
-    Routed(Answer<Vec<Routed>>, Vec<Routed>),
-    Consumer(Answer<Consumer>, Box<(Subscription, Consumer)>),
-    Count(Answer<Option<u64>>, Option<u64>),
-    Unacked(Answer<u64>, u64),
-    Names(Answer<Vec<String>>, Vec<String>),
-}
-
-/// What to do in one transaction.
-#[derive(Debug, Default)]
-struct Work {
-    requests: Vec<Request>,
-    fetch: bool,
-    renew: bool,
-}
 
 /// Messages taken for a subscription, with the queue of each.
 type Batch = (u64, Vec<(String, Taken)>);
@@ -94,25 +60,6 @@ pub(super) struct Engine {
     settle: mpsc::UnboundedSender<Settlement>,
     lost: watch::Sender<Option<SqliteError>>,
     state: State,
-}
-
-/// What the engine remembers.
-#[derive(Debug, Default)]
-struct State {
-    /// The row of this connection, once it consumes.
-    consumer: Option<i64>,
-    /// When the lease of that row ends.
-    leased_until: Option<Instant>,
-    subscriptions: Vec<Subscription>,
-    next_subscription: u64,
-    /// Delivery → subscription.
-    held: HashMap<i64, u64>,
-    /// Settlements that are not written yet.
-    pending: Vec<(i64, Settle)>,
-    /// Messages may wait: the last fetch took all that it was allowed to, or has not been made.
-    more: bool,
-    /// A locked or full file: no attempt before this.
-    pause_until: Option<Instant>,
 }
 
 /// Milliseconds of Unix time. Leases are compared between processes, so the clock is the machine's.
@@ -447,7 +394,7 @@ impl Engine {
         let mut more = false;
         if fetch && let Some(consumer) = consumer {
             for subscription in &mut state.subscriptions {
-                let (taken, full) = fetch_for(store, c, subscription, consumer, now).await?;
+                let (taken, full) = take_for(store, c, subscription, consumer, now).await?;
                 more |= full;
                 if !taken.is_empty() {
                     batches.push((subscription.id, taken));
@@ -697,197 +644,6 @@ impl Failure {
             ),
         }
     }
-}
-
-impl State {
-    fn subscribe(&mut self, queues: &[Queue], prefetch: u32) -> (Subscription, Consumer) {
-        let (deliveries, receiver) = mpsc::channel(CHANNEL);
-        // Unbounded: commands are few and come from the worker itself.
-        let (sender, commands) = mpsc::unbounded_channel();
-        self.next_subscription += 1;
-        let subscription = Subscription {
-            id: self.next_subscription,
-            sources: queues.iter().map(Source::from).collect(),
-            prefetch,
-            unsettled: 0,
-            paused: false,
-            turn: 0,
-            deliveries,
-            commands,
-        };
-        (subscription, Consumer::new(receiver, sender))
-    }
-
-    fn settle(&mut self, settlement: &Settlement) {
-        let Ok(delivery) = settlement.delivery_tag.parse::<i64>() else {
-            return;
-        };
-        let Some(id) = self.held.remove(&delivery) else {
-            return;
-        };
-        self.pending.push((delivery, settlement.how));
-        if let Some(subscription) = self.subscriptions.iter_mut().find(|s| s.id == id) {
-            subscription.unsettled = subscription.unsettled.saturating_sub(1);
-        }
-    }
-
-    /// Whether messages wait for a receiver to read what it has.
-    fn is_clogged(&self) -> bool {
-        self.more && self.subscriptions.iter().any(|s| s.channel_room() == 0)
-    }
-
-    /// Whether messages may wait and somebody has room for them.
-    fn can_go_on(&self) -> bool {
-        self.more
-            && self.subscriptions.iter().any(|s| {
-                let takes = s.sources.iter().any(|source| !source.no_ack);
-                (takes && s.room() > 0)
-                    || (s.sources.iter().any(|s| s.no_ack) && s.channel_room() > 0)
-            })
-    }
-}
-
-impl Work {
-    fn take_close(&mut self) -> Option<Answer<()>> {
-        let position = self
-            .requests
-            .iter()
-            .position(|r| matches!(r, Request::Close(_)))?;
-        match self.requests.remove(position) {
-            Request::Close(answer) => Some(answer),
-            _ => None,
-        }
-    }
-}
-
-impl Request {
-    fn refuse(self, error: &SqliteError) {
-        let error = error.clone();
-        match self {
-            Self::Declare(_, answer) | Self::DeleteQueue(_, answer) | Self::Close(answer) => {
-                drop(answer.send(Err(error)));
-            }
-            Self::Publish(_, answer) => drop(answer.send(Err(error))),
-            Self::Consume(_, _, answer) => drop(answer.send(Err(error))),
-            Self::Purge(_, answer) | Self::Length(_, answer) => drop(answer.send(Err(error))),
-            Self::Unacked(answer) => drop(answer.send(Err(error))),
-            Self::Queues(answer) => drop(answer.send(Err(error))),
-        }
-    }
-}
-
-fn refuse_all(requests: Vec<Request>, error: &SqliteError) {
-    for request in requests {
-        request.refuse(error);
-    }
-}
-
-impl Done {
-    fn refuse(self, error: &SqliteError) {
-        let error = error.clone();
-        match self {
-            Self::Unit(answer) => drop(answer.send(Err(error))),
-            Self::Routed(answer, _) => drop(answer.send(Err(error))),
-            Self::Consumer(answer, _) => drop(answer.send(Err(error))),
-            Self::Count(answer, _) => drop(answer.send(Err(error))),
-            Self::Unacked(answer, _) => drop(answer.send(Err(error))),
-            Self::Names(answer, _) => drop(answer.send(Err(error))),
-        }
-    }
-}
-
-/// Takes what a subscription has room for. The flag says that there may be more.
-async fn fetch_for(
-    store: &Store,
-    c: &mut SqliteConnection,
-    subscription: &mut Subscription,
-    consumer: i64,
-    now: i64,
-) -> sqlx::Result<(Vec<(String, Taken)>, bool)> {
-    let mut taken = Vec::new();
-    let mut more = false;
-    let mut channel = subscription.channel_room();
-    for source in subscription.sources.iter().filter(|s| s.transient) {
-        let messages = store.take_transient(c, &source.name, channel, now).await?;
-        // Overdue ones are not among them, so any that came may be followed by others.
-        more |= !messages.is_empty() || channel == 0;
-        channel -= messages.len();
-        taken.extend(messages.into_iter().map(|m| (source.name.clone(), m)));
-    }
-    for no_ack in [true, false] {
-        let room = if no_ack {
-            channel
-        } else {
-            subscription.room().min(channel)
-        };
-        let mut waiting = Vec::new();
-        for (position, source) in subscription.sources.iter().enumerate() {
-            if source.no_ack == no_ack && !source.transient {
-                // One more than there is room for tells whether there is more.
-                let limit = if room == 0 { 1 } else { room + 1 };
-                waiting.push((position, store.waiting(c, &source.name, limit).await?));
-            }
-        }
-        let there: usize = waiting.iter().map(|(_, messages)| messages.len()).sum();
-        more |= there > room;
-        if room == 0 || there == 0 {
-            continue;
-        }
-        let picked = pick(&waiting, subscription.turn, room);
-        subscription.turn = subscription.turn.wrapping_add(picked.len());
-        let messages: Vec<i64> = picked.iter().map(|(_, id)| *id).collect();
-        let mut messages = if no_ack {
-            store.take_for_good(c, &messages).await?
-        } else {
-            store.take(c, consumer, &messages, &wall_clock()).await?
-        };
-        channel -= messages.len();
-        for (source, id) in picked {
-            if let Some(message) = messages.remove(&id) {
-                taken.push((subscription.sources[source].name.clone(), message));
-            }
-        }
-    }
-    debug_assert!(taken.len() <= BATCH, "no more than one batch is taken");
-    Ok((taken, more))
-}
-
-/// The local time as SQLAlchemy writes it; kombu stamps what it takes in this way.
-fn wall_clock() -> String {
-    jiff::Zoned::now()
-        .strftime("%Y-%m-%d %H:%M:%S.%6f")
-        .to_string()
-}
-
-/// Reads a payload. A Python worker that stops puts messages back with the mark at the top level.
-fn read(payload: bytes::Bytes) -> Result<Message, Garbled> {
-    match envelope::decode(&payload) {
-        Ok(mut message) => {
-            if is_restored_by_kombu(&payload) {
-                message.properties.delivery_info.redelivered = true;
-                message
-                    .headers
-                    .insert("redelivered".to_owned(), Value::Bool(true));
-            }
-            Ok(message)
-        }
-        Err(error) => Err(Garbled {
-            raw: payload,
-            error,
-        }),
-    }
-}
-
-fn is_restored_by_kombu(payload: &[u8]) -> bool {
-    const MARK: &[u8] = b"\"redelivered\"";
-    // Few payloads have the word at all; only those are read once more.
-    payload.windows(MARK.len()).any(|w| w == MARK)
-        && json::from_slice(payload)
-            .ok()
-            .as_ref()
-            .and_then(Value::as_map)
-            .and_then(|map| map.get("redelivered"))
-            .is_some_and(Value::truthy)
 }
 
 /// The next command of any subscription; `None` as the command if its consumer has been dropped.

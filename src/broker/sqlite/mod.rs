@@ -24,10 +24,13 @@
 //! | `synchronous` | `normal` or `full`: whether each commit waits for the disk |
 
 mod engine;
+mod fetch;
 mod process;
+mod request;
 mod routing;
 mod schema;
 mod sql;
+mod state;
 mod store;
 mod subscription;
 
@@ -38,7 +41,8 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use self::engine::{Engine, Request};
+use self::engine::Engine;
+use self::request::Request;
 use self::schema::Tables;
 use super::base::{Broker, Capabilities, Destination, Routed};
 use super::consumer::Consumer;
