@@ -159,6 +159,22 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, ConfigError> {
     Ok(loaded)
 }
 
+/// The settings that the program has here without any option: environment over file over defaults. For services that
+/// send tasks.
+///
+/// # Errors
+/// As [`load`].
+pub fn from_env() -> Result<Settings, ConfigError> {
+    let loaded = load(&Sources {
+        env: &|name| std::env::var_os(name),
+        directory: Path::new("."),
+        system_file: Path::new("/etc/rcelery.toml"),
+        file: ConfigFile::Search,
+        overrides: Vec::new(),
+    })?;
+    Ok(loaded.settings)
+}
+
 /// The URL of an SQLite file, as SQLAlchemy writes it: three slashes, then the path.
 fn sqlite_url(path: &Path) -> String {
     format!("sqlite:///{}", path.display())

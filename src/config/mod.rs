@@ -13,6 +13,6 @@ mod settings;
 
 pub use self::error::ConfigError;
 pub use self::legacy::{current_name, namespaced};
-pub use self::load::{ConfigFile, Loaded, Override, Sources, load};
+pub use self::load::{ConfigFile, Loaded, Override, Sources, from_env, load};
 pub use self::routes::{Annotations, Queues, Route, RouteOptions, Routes};
 pub use self::settings::{Entry, Origin, Settings, TABLE, mask_url};
