@@ -113,8 +113,8 @@ impl Runnable for Named {
         &self.1
     }
 
-    fn options_mut(&mut self) -> &mut TaskOptions {
-        &mut self.1
+    fn with_options(&self, options: TaskOptions) -> Arc<dyn Runnable> {
+        Arc::new(Self(self.0.clone(), options))
     }
 
     fn run(
