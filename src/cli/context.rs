@@ -1,14 +1,21 @@
 //! The global options, and what they make: settings, an app, an output.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Context as _;
+
+use super::error::broker_error;
+use super::logging::LogLevel;
 use super::output::colour::ColourChoice;
 use super::output::{Format, Out};
 use super::parse;
 use crate::app::App;
-use crate::config::{self, Settings};
+use crate::backend::{Backend, BackendError};
+use crate::broker::{Broker, BrokerError};
+use crate::config::{self, ConfigFile, Origin, Override, Sources, mask_url};
+use crate::pidbox::{self, Mailbox};
 
 const HEADING: &str = "Global options";
 
@@ -91,4 +98,248 @@ pub(crate) struct GlobalArgs {
     /// Set in the process that `--detach` starts
     #[arg(long, global = true, hide = true)]
     pub(crate) detached: bool,
+}
+
+/// What a command works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) app: App,
+    pub(crate) out: Out,
+    pub(crate) global: GlobalArgs,
+    farewell: Farewell,
+}
+
+/// What is said when the command is interrupted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Farewell(Arc<Mutex<Option<String>>>);
+
+impl Farewell {
+    pub(crate) fn take(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl GlobalArgs {
+    /// Where answers and notes go.
+    pub(crate) fn out(&self) -> Out {
+        let format = if self.json { Format::Json } else { self.format };
+        Out::new(format, self.color, self.no_color, self.quiet)
+    }
+
+    /// The level of logs of commands that are not a worker.
+    pub(crate) fn log_level(&self) -> LogLevel {
+        match self.verbose {
+            0 => LogLevel::Error,
+            1 => LogLevel::Info,
+            _ => LogLevel::Debug,
+        }
+    }
+}
+
+impl Context {
+    /// Loads the settings and gives them to the app. `overrides` are those of the command's own options.
+    pub(crate) fn new(
+        app: App,
+        global: GlobalArgs,
+        farewell: Farewell,
+        overrides: Vec<Override>,
+    ) -> anyhow::Result<Self> {
+        let out = global.out();
+        let directory = std::env::current_dir().context("finding the working directory")?;
+        let mut sources = Sources {
+            env: &|name| std::env::var_os(name),
+            directory: &directory,
+            system_file: Path::new("/etc/rcelery.toml"),
+            file: match (&global.config, global.no_config) {
+                (Some(path), _) => ConfigFile::Path(path.clone()),
+                (None, true) => ConfigFile::None,
+                (None, false) => ConfigFile::Search,
+            },
+            overrides: Vec::new(),
+        };
+        let mut name = None;
+        match &global.app {
+            Some(app) if is_config_file(app) => {
+                if global.config.is_none() && !global.no_config {
+                    sources.file = ConfigFile::Path(PathBuf::from(app));
+                }
+            }
+            Some(app) => name = Some(app.clone()),
+            None => {}
+        }
+        if let Some(url) = &global.broker {
+            sources
+                .overrides
+                .push(Override::new("-b", "broker_url", url));
+        }
+        if let Some(url) = &global.result_backend {
+            sources
+                .overrides
+                .push(Override::new("--result-backend", "result_backend", url));
+        }
+        if let Some(timeout) = global.connect_timeout {
+            let seconds = timeout.as_secs_f64().to_string();
+            sources.overrides.push(Override::new(
+                "--connect-timeout",
+                "broker_connection_timeout",
+                seconds,
+            ));
+        }
+        for pair in &global.set {
+            sources.overrides.push(Override::pair("--set", pair)?);
+        }
+        sources.overrides.extend(overrides);
+        let loaded = config::load(&sources)?;
+        let app = app.configure(loaded.settings);
+        let app = match &name {
+            Some(name) => app.named(name),
+            None => app,
+        };
+        let cx = Self {
+            app,
+            out,
+            global,
+            farewell,
+        };
+        cx.explain(
+            &loaded.file,
+            &loaded.ignored,
+            loaded.default_broker,
+            name.as_deref(),
+        )?;
+        Ok(cx)
+    }
+
+    fn explain(
+        &self,
+        file: &Option<PathBuf>,
+        ignored: &[String],
+        default_broker: bool,
+        name: Option<&str>,
+    ) -> anyhow::Result<()> {
+        if let Some(name) = name
+            && default_broker
+        {
+            self.out.note(format!(
+                "note: the Python app `{name}` is not loaded; without -b the broker is {}",
+                self.broker_url()
+            ))?;
+        }
+        if self.global.verbose > 0 {
+            if let Some(file) = file {
+                self.out
+                    .note(format!("configuration: {}", file.display()))?;
+            }
+            if !ignored.is_empty() {
+                self.out
+                    .note(format!("ignored settings: {}", ignored.join(", ")))?;
+            }
+            self.out.note(format!(
+                "broker: {} ({})",
+                self.broker_url(),
+                self.origin("broker_url")
+            ))?;
+            for (given, option) in [
+                (self.global.loader.is_some(), "--loader"),
+                (self.global.skip_checks, "--skip-checks"),
+            ] {
+                if given {
+                    self.out.note(format!("{option} has no effect"))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The broker's URL as it may be shown.
+    pub(crate) fn broker_url(&self) -> String {
+        let settings = self.app.settings();
+        let url = settings
+            .broker_read_url
+            .as_deref()
+            .or(settings.broker_url.as_deref());
+        mask_url(url.unwrap_or("none"))
+    }
+
+    fn origin(&self, key: &str) -> &Origin {
+        self.app.settings().origin(key)
+    }
+
+    /// Opens a connection to the broker.
+    pub(crate) async fn broker(&self) -> anyhow::Result<Arc<dyn Broker>> {
+        self.sending(self.app.broker()).await
+    }
+
+    /// Awaits something that connects to the broker, and says which broker it was that failed.
+    pub(crate) async fn sending<T, E>(
+        &self,
+        what: impl Future<Output = Result<T, E>>,
+    ) -> anyhow::Result<T>
+    where
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        what.await.map_err(|error| {
+            let error = anyhow::Error::new(error);
+            if is_about_connecting(&error) {
+                let origin = self.origin("broker_url");
+                error.context(format!(
+                    "can't use the broker {} ({origin})",
+                    self.broker_url()
+                ))
+            } else {
+                error
+            }
+        })
+    }
+
+    /// The result back end.
+    pub(crate) async fn backend(&self) -> anyhow::Result<Arc<dyn Backend>> {
+        let backend = self.app.backend().await?;
+        if backend.is_enabled() {
+            Ok(backend)
+        } else {
+            Err(BackendError::Disabled.into())
+        }
+    }
+
+    /// The mailbox through which nodes are asked.
+    pub(crate) fn mailbox(&self, broker: &Arc<dyn Broker>) -> anyhow::Result<Mailbox> {
+        let settings = self.app.settings();
+        Ok(Mailbox::new(
+            Arc::clone(broker),
+            pidbox::Options {
+                namespace: settings.control_exchange.clone(),
+                ttl: settings.control_queue_ttl,
+                expires: settings.control_queue_expires,
+                accept: self.app.accept()?,
+            },
+        ))
+    }
+
+    /// Said on stderr if the command is interrupted from now on.
+    pub(crate) fn say_on_interrupt(&self, text: String) {
+        *self
+            .farewell
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+}
+
+/// `-A rcelery.toml` names a configuration, anything else a Python app.
+pub(crate) fn is_config_file(app: &str) -> bool {
+    Path::new(app)
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("toml"))
+}
+
+fn is_about_connecting(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(broker_error).any(|broker| {
+        matches!(
+            broker,
+            BrokerError::Connection { .. }
+                | BrokerError::Timeout(_)
+                | BrokerError::AccessRefused(_)
+        )
+    })
 }

@@ -2,11 +2,15 @@
 //!
 //! The library's errors say what happened; what to do about it is said here.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
 use crate::backend::BackendError;
 use crate::broker::BrokerError;
+use crate::config::ConfigError;
+use crate::producer::SendError;
+use crate::worker::WorkerError;
 
 /// The kinds of failure that a script can tell apart, by exit code and by the `code` of a JSON error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,14 +197,12 @@ impl Report {
                 report.kind = failure.kind;
                 report.hint.clone_from(&failure.hint);
                 report.verbatim = failure.verbatim;
-            } else if let Some(broker) = cause.downcast_ref::<BrokerError>() {
-                (report.kind, report.hint) = of_broker(broker);
-            } else if let Some(backend) = cause.downcast_ref::<BackendError>() {
-                (report.kind, report.hint) = of_backend(backend);
-            } else {
-                continue;
+                break;
             }
-            break;
+            if let Some((kind, hint)) = classify(cause) {
+                (report.kind, report.hint) = (kind, hint);
+                break;
+            }
         }
         report
     }
@@ -254,6 +256,65 @@ pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
+/// The broker's error in this one, if that is what it is about.
+pub(crate) fn broker_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a BrokerError> {
+    if let Some(SendError::Broker(error)) = cause.downcast_ref() {
+        return Some(error);
+    }
+    match cause.downcast_ref() {
+        Some(WorkerError::Broker(error) | WorkerError::GaveUp(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    }
+}
+
+fn backend_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a BackendError> {
+    if let Some(SendError::Backend(error)) = cause.downcast_ref() {
+        return Some(error);
+    }
+    match cause.downcast_ref() {
+        Some(WorkerError::Backend(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    }
+}
+
+fn config_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a ConfigError> {
+    if let Some(SendError::Config(error)) = cause.downcast_ref() {
+        return Some(error);
+    }
+    match cause.downcast_ref() {
+        Some(WorkerError::Config(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    }
+}
+
+/// What an error of the library means here. A transparent wrapper hides its inner error from the chain: it is opened.
+fn classify(cause: &(dyn Error + 'static)) -> Option<(Kind, Option<String>)> {
+    if let Some(error) = broker_error(cause) {
+        return Some(of_broker(error));
+    }
+    if let Some(error) = backend_error(cause) {
+        return Some(of_backend(error));
+    }
+    if let Some(error) = config_error(cause) {
+        return Some((Kind::Config, error.hint()));
+    }
+    match cause.downcast_ref::<SendError>() {
+        Some(SendError::Unroutable { .. }) => {
+            let hint = "the message is gone; name a queue with --queue, or start a worker that declares the binding";
+            Some((Kind::Unroutable, Some(hint.to_owned())))
+        }
+        Some(SendError::Option { .. } | SendError::Protocol(_)) => Some((Kind::Usage, None)),
+        Some(_) => Some((Kind::Failed, None)),
+        None => match cause.downcast_ref::<WorkerError>() {
+            Some(WorkerError::Annotation { .. } | WorkerError::Protocol(_)) => {
+                Some((Kind::Config, None))
+            }
+            Some(_) => Some((Kind::Failed, None)),
+            None => None,
+        },
+    }
+}
+
 fn of_broker(error: &BrokerError) -> (Kind, Option<String>) {
     match error {
         BrokerError::AccessRefused(_) => (
@@ -301,5 +362,108 @@ fn of_backend(error: &BackendError) -> (Kind, Option<String>) {
             Some("is the result back end running? name another one with --result-backend".to_owned()),
         ),
         _ => (Kind::Failed, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    fn report(error: impl Into<anyhow::Error>) -> Report {
+        Report::of(&error.into())
+    }
+
+    fn refused() -> BrokerError {
+        BrokerError::connection("Error 111 connecting to 127.0.0.1:1. Connection refused.")
+    }
+
+    #[test]
+    fn every_kind_of_error_has_its_exit_code() {
+        let codes = [
+            (report(refused()), 69),
+            (report(BrokerError::Timeout("silent".into())), 69),
+            (report(BrokerError::AccessRefused("no".into())), 77),
+            (
+                report(BrokerError::Config("no such transport: `foo`".into())),
+                78,
+            ),
+            (report(BackendError::connection("gone")), 69),
+            (report(BackendError::Disabled), 78),
+            (report(ConfigError::NoStateDirectory), 78),
+            (report(SendError::Broker(refused())), 69),
+            (
+                report(SendError::Backend(BackendError::AccessRefused("no".into()))),
+                77,
+            ),
+            (
+                report(SendError::Unroutable {
+                    exchange: "x".into(),
+                    routing_key: "y".into(),
+                }),
+                1,
+            ),
+            (report(WorkerError::GaveUp(refused())), 69),
+            (
+                report(WorkerError::Broker(BrokerError::AccessRefused("no".into()))),
+                77,
+            ),
+            (report(Failure::usage("bad")), 2),
+            (report(anyhow::anyhow!("anything else")), 1),
+        ];
+        for (report, code) in codes {
+            assert_eq!(report.kind.exit(), code, "{report:?}");
+        }
+    }
+
+    #[test]
+    fn context_causes_and_hint_stand_on_lines_of_their_own() {
+        let error =
+            anyhow::Error::new(refused()).context("can't use the broker redis://127.0.0.1:1/0");
+        assert_eq!(
+            Report::of(&error).text(false),
+            "error: can't use the broker redis://127.0.0.1:1/0\n  \
+             caused by: Error 111 connecting to 127.0.0.1:1. Connection refused.\n\
+             hint: is the broker running? name another one with -b"
+        );
+    }
+
+    #[test]
+    fn a_cause_that_repeats_its_wrapper_is_said_once() {
+        let error = anyhow::Error::new(refused()).context(refused().to_string());
+        assert_eq!(Report::of(&error).chain.len(), 1);
+    }
+
+    #[test]
+    fn json_errors_are_one_line_with_code_and_exit() {
+        let line = report(refused()).json();
+        let parsed: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(parsed["error"]["code"], "broker_unreachable");
+        assert_eq!(parsed["error"]["exit"], 69);
+        assert!(!line.contains('\n'));
+        let failure = Failure::new(Kind::NoReply, "Error: No nodes replied").verbatim();
+        let parsed: serde_json::Value = serde_json::from_str(&report(failure).json()).unwrap();
+        assert_eq!(parsed["error"]["message"], "No nodes replied");
+    }
+
+    #[test]
+    fn celerys_own_words_stand_as_they_are() {
+        let failure = Failure::new(
+            Kind::NoReply,
+            "Error: No nodes replied within time constraint",
+        );
+        assert_eq!(
+            report(failure.verbatim()).text(true),
+            "Error: No nodes replied within time constraint"
+        );
+    }
+
+    #[test]
+    fn a_closed_pipe_is_found_below_any_context() {
+        let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
+        let error = Err::<(), _>(pipe).context("printing").unwrap_err();
+        assert!(is_broken_pipe(&error));
+        assert!(!is_broken_pipe(&anyhow::anyhow!("x")));
     }
 }

@@ -1,8 +1,15 @@
 //! The program's face; the only room that reads argv, prints, or sees a signal.
+//!
+//! `run.rs` is the way through: parse, context, command, exit code. One file per subcommand in `commands/`.
 
+mod commands;
+mod context;
 mod daemon;
 mod error;
 mod logging;
 mod output;
 mod parse;
+mod run;
 mod signals;
+
+pub use self::run::run;

@@ -37,6 +37,8 @@ pub(crate) enum Format {
 pub(crate) struct Out {
     /// Never `Auto`.
     pub(crate) format: Format,
+    /// Results as Python's repr: `--format classic` was asked for, and is not just what a pipe gets.
+    pub(crate) python_repr: bool,
     pub(crate) quiet: bool,
     pub(crate) colour_out: bool,
     pub(crate) colour_err: bool,
@@ -54,6 +56,7 @@ impl Out {
     pub(crate) fn new(format: Format, colour: ColourChoice, no_color: bool, quiet: bool) -> Self {
         let var = |name: &str| std::env::var_os(name);
         let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let python_repr = format == Format::Classic;
         let format = match format {
             Format::Auto if out => Format::Table,
             Format::Auto => Format::Classic,
@@ -61,6 +64,7 @@ impl Out {
         };
         Self {
             format,
+            python_repr,
             quiet,
             colour_out: colour::decide(colour, no_color, out, var),
             colour_err: colour::decide(colour, no_color, err, var),

@@ -1,0 +1,159 @@
+//! `rcelery man`.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap_mangen::Man;
+
+use crate::cli::error::EXIT_CODES;
+use crate::cli::output::Out;
+
+/// Write the man pages
+///
+/// Without a directory, the page of rcelery itself goes to stdout.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  rcelery man | man -l -
+  rcelery man ~/.local/share/man/man1")]
+pub(crate) struct ManArgs {
+    /// Directory for one page per subcommand
+    #[arg(value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    dir: Option<PathBuf>,
+}
+
+impl ManArgs {
+    pub(crate) fn run(self, out: &Out) -> anyhow::Result<ExitCode> {
+        let pages = all().context("writing man pages")?;
+        match self.dir {
+            None => out.raw(&pages[0].1)?,
+            Some(dir) => {
+                std::fs::create_dir_all(&dir)
+                    .with_context(|| format!("creating `{}`", dir.display()))?;
+                for (name, text) in &pages {
+                    let path = dir.join(name);
+                    std::fs::write(&path, text)
+                        .with_context(|| format!("writing `{}`", path.display()))?;
+                }
+                out.note(format!(
+                    "{} pages written to {}",
+                    pages.len(),
+                    dir.display()
+                ))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// File name and text of every page, that of the program itself first.
+pub(crate) fn all() -> io::Result<Vec<(String, Vec<u8>)>> {
+    let mut root = crate::cli::run::command();
+    root.build();
+    let mut pages = Vec::new();
+    collect(&root, &mut pages)?;
+    Ok(pages)
+}
+
+fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    let title = command
+        .get_display_name()
+        .unwrap_or(command.get_name())
+        .to_owned();
+    pages.push((format!("{title}.1"), page(command, &title)?));
+    for sub in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+        collect(sub, pages)?;
+    }
+    Ok(())
+}
+
+fn page(command: &clap::Command, title: &str) -> io::Result<Vec<u8>> {
+    let man = Man::new(command.clone())
+        .title(title.to_uppercase())
+        .manual("rcelery");
+    let mut text = Vec::new();
+    man.render(&mut text)?;
+    let mut extra = String::from(".SH \"EXIT STATUS\"\n");
+    for (code, meaning) in EXIT_CODES {
+        let _ = writeln!(extra, ".TP\n\\fB{code}\\fR\n{meaning}");
+    }
+    if command.get_name() == "worker" {
+        extra.push_str(".SH SIGNALS\n");
+        for (signal, meaning) in SIGNALS {
+            let _ = writeln!(extra, ".TP\n\\fB{signal}\\fR\n{meaning}");
+        }
+    }
+    extra.push_str(".SH ENVIRONMENT\n");
+    for (name, meaning) in ENVIRONMENT {
+        let _ = writeln!(extra, ".TP\n\\fB{name}\\fR\n{meaning}");
+    }
+    extra.push_str(".SH FILES\n");
+    for (path, meaning) in FILES {
+        let _ = writeln!(extra, ".TP\n\\fI{path}\\fR\n{meaning}");
+    }
+    text.extend_from_slice(extra.replace('-', "\\-").as_bytes());
+    Ok(text)
+}
+
+const SIGNALS: &[(&str, &str)] = &[
+    (
+        "TERM",
+        "warm shutdown: running tasks finish, however long they take",
+    ),
+    (
+        "INT",
+        "as TERM; the second cuts running tasks and gives their messages back, the third does not wait for that",
+    ),
+    (
+        "QUIT",
+        "cuts running tasks, after worker_soft_shutdown_timeout if that is set",
+    ),
+    (
+        "HUP",
+        "without a terminal: warm shutdown, then the worker starts again; else as TERM",
+    ),
+    ("USR1", "prints what the worker is doing to stderr"),
+];
+
+pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
+    ("CELERY_BROKER_URL", "the broker; -b comes first"),
+    (
+        "CELERY_RESULT_BACKEND",
+        "the result back end; --result-backend comes first",
+    ),
+    (
+        "BROKER_URL, RESULT_BACKEND",
+        "the same, if nothing else names one",
+    ),
+    (
+        "RCELERY_CONFIG",
+        "the configuration file; --config comes first",
+    ),
+    ("CELERY_APP, CELERY_WORKDIR", "as --app and --workdir"),
+    (
+        "CELERY_<SETTING>",
+        "any scalar setting: CELERY_TASK_DEFAULT_QUEUE=hi",
+    ),
+    (
+        "NO_COLOR, CLICOLOR_FORCE, TERM",
+        "whether to colour, where --color does not say",
+    ),
+];
+
+pub(super) const FILES: &[(&str, &str)] = &[
+    (
+        "rcelery.toml",
+        "settings, looked for in the working directory",
+    ),
+    (
+        "$XDG_CONFIG_HOME/rcelery/config.toml, /etc/rcelery.toml",
+        "settings, if there is none in the working directory",
+    ),
+    (
+        "$XDG_STATE_HOME/rcelery/rcelery.db",
+        "the default broker and result back end",
+    ),
+];

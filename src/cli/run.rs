@@ -1,0 +1,339 @@
+//! Parse → context → logging → command → exit code.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
+
+use super::commands::Command;
+use super::context::{Context, Farewell, GlobalArgs};
+use super::error::{Failure, Report, Silent, is_broken_pipe};
+use super::output::Out;
+use super::{logging, signals};
+use crate::app::App;
+
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2, celery 5.7)");
+
+/// Celery in Rust: send tasks, run them, see how they are doing
+///
+/// Speaks Celery's own wire: Python producers, workers and monitors can stand at the other end. Without a broker named
+/// anywhere, messages and results are kept in one SQLite file, the same for every command.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "rcelery",
+    version = VERSION,
+    disable_help_subcommand = true,
+    subcommand_value_name = "COMMAND",
+    max_term_width = 100,
+    after_help = "See also: rcelery help exit-codes, rcelery help config",
+    after_long_help = "\
+Examples:
+  rcelery worker -l INFO                                  # in one terminal
+  rcelery send demo.add -a '[2, 3]' --wait                # in another: prints 5
+  rcelery send demo.long_task --progress
+  rcelery -b redis://localhost:6379/0 status
+
+See also: rcelery help exit-codes, rcelery help config"
+)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// The whole command line as clap sees it.
+pub(super) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command line on this program's arguments: `main` of `rcelery`, and of a program with tasks of its own.
+#[must_use]
+pub fn run(app: App) -> ExitCode {
+    let argv: Vec<OsString> = std::env::args_os().collect();
+    let cli = match parse(&argv) {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let out = cli.global.out();
+    match dispatch(cli, app) {
+        Ok(code) => code,
+        Err(error) => conclude(&out, &error),
+    }
+}
+
+fn parse(argv: &[OsString]) -> Result<Cli, ExitCode> {
+    let seen = Glimpse::of(argv);
+    let mut command = command().color(seen.colour);
+    let parsed = command
+        .try_get_matches_from_mut(argv)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    match parsed {
+        Ok(cli) if cli.command.is_none() => {
+            // Celery prints its help and succeeds.
+            Err(shown(command.print_help()))
+        }
+        Ok(cli) => Ok(cli),
+        Err(error) if error.use_stderr() => {
+            let error = error.format(&mut command);
+            if seen.json {
+                let text = error.render().to_string();
+                let message = text.trim_start_matches("error: ").trim_end();
+                let message = message.split("\n\nUsage:").next().unwrap_or(message);
+                let message = message.split("\n\nFor more").next().unwrap_or(message);
+                let report = Report::of(&Failure::usage(message).into());
+                let _ = writeln!(io::stderr(), "{}", report.json());
+            } else {
+                let _ = error.print();
+            }
+            Err(ExitCode::from(2))
+        }
+        Err(help_or_version) => Err(shown(help_or_version.print())),
+    }
+}
+
+fn shown(printed: io::Result<()>) -> ExitCode {
+    match printed {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// What must be known before the arguments are parsed, since it decides how a failure to parse them looks.
+#[derive(Debug, PartialEq)]
+struct Glimpse {
+    colour: ColorChoice,
+    json: bool,
+}
+
+impl Glimpse {
+    fn of(argv: &[OsString]) -> Self {
+        let mut seen = Self {
+            colour: ColorChoice::Auto,
+            json: false,
+        };
+        let mut words = argv.iter().skip(1).map(OsString::as_os_str).peekable();
+        while let Some(word) = words.next() {
+            let colour = |when: Option<&OsStr>| match when.and_then(OsStr::to_str) {
+                Some("always") => ColorChoice::Always,
+                Some("never") => ColorChoice::Never,
+                _ => ColorChoice::Auto,
+            };
+            match word.to_str() {
+                Some("--") => break,
+                Some("--no-color" | "-C") => seen.colour = ColorChoice::Never,
+                Some("--color") => seen.colour = colour(words.peek().copied()),
+                Some("--json" | "-j" | "--format=json") => seen.json = true,
+                Some("--format") => seen.json |= words.peek() == Some(&OsStr::new("json")),
+                Some(word) => {
+                    if let Some(when) = word.strip_prefix("--color=") {
+                        seen.colour = colour(Some(OsStr::new(when)));
+                    }
+                }
+                None => {}
+            }
+        }
+        seen
+    }
+}
+
+fn dispatch(cli: Cli, app: App) -> anyhow::Result<ExitCode> {
+    let Cli { global, command } = cli;
+    let Some(command) = command else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    // A process that will detach leaves it to its child, which gets the same arguments.
+    if let Some(dir) = global
+        .workdir
+        .as_ref()
+        .filter(|_| !command.will_detach(&global))
+    {
+        std::env::set_current_dir(dir).map_err(|e| {
+            Failure::usage(format!(
+                "can't change to the directory `{}`: {e}",
+                dir.display()
+            ))
+        })?;
+    }
+    let command = match command.run_offline(&global) {
+        Ok(outcome) => return outcome,
+        Err(command) => command,
+    };
+    let overrides = command.overrides()?;
+    match command.into_worker() {
+        Ok(worker) => worker.start(app, global, overrides),
+        Err(command) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .context("starting the runtime")?;
+            let outcome = runtime.block_on(client(command, app, global, overrides));
+            // A read of stdin that nobody answers must not keep the program.
+            runtime.shutdown_timeout(Duration::from_millis(100));
+            outcome
+        }
+    }
+}
+
+/// How long connections may take to close when all is done.
+const CLOSING: Duration = Duration::from_secs(1);
+
+async fn client(
+    command: Command,
+    app: App,
+    global: GlobalArgs,
+    overrides: Vec<crate::config::Override>,
+) -> anyhow::Result<ExitCode> {
+    let farewell = Farewell::default();
+    let out = global.out();
+    logging::install(global.log_level(), None, out.colour_err)?;
+    let cx = Context::new(app, global, farewell.clone(), overrides)?;
+    let outcome = tokio::select! {
+        biased;
+        code = signals::interrupted() => Err(code?),
+        outcome = command.run(&cx) => Ok(outcome),
+    };
+    match outcome {
+        Ok(outcome) => {
+            let _ = tokio::time::timeout(CLOSING, cx.app.close()).await;
+            outcome
+        }
+        // The command, with what it has drawn, is gone by now.
+        Err(code) => {
+            if let Some(text) = farewell.take() {
+                cx.out.error(text)?;
+            }
+            Ok(ExitCode::from(code))
+        }
+    }
+}
+
+/// Says what went wrong, once, and turns it into an exit code.
+fn conclude(out: &Out, error: &anyhow::Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(Silent(code)) = error.downcast_ref() {
+        return ExitCode::from(*code);
+    }
+    let report = Report::of(error);
+    let text = if out.is_json() {
+        report.json()
+    } else {
+        report.text(out.colour_err)
+    };
+    // With stderr gone as well, the exit code says it.
+    let _ = writeln!(io::stderr(), "{text}");
+    ExitCode::from(report.kind.exit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn glimpse(argv: &[&str]) -> Glimpse {
+        let argv: Vec<OsString> = argv.iter().map(Into::into).collect();
+        Glimpse::of(&argv)
+    }
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_tree() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn everything_has_a_help_text() {
+        fn check(command: &clap::Command) {
+            assert!(
+                command.get_about().is_some(),
+                "{} has none",
+                command.get_name()
+            );
+            for arg in command.get_arguments().filter(|a| !a.is_hide_set()) {
+                assert!(
+                    arg.get_help().is_some(),
+                    "{} {} has none",
+                    command.get_name(),
+                    arg.get_id()
+                );
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&command());
+    }
+
+    #[test]
+    fn every_subcommand_has_examples() {
+        for sub in command().get_subcommands() {
+            let examples = sub
+                .get_after_long_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(examples.starts_with("Examples:"), "{}", sub.get_name());
+        }
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_subcommand() {
+        for argv in [
+            [
+                "rcelery",
+                "-A",
+                "proj",
+                "-q",
+                "send",
+                "t",
+                "-b",
+                "redis://x",
+            ],
+            [
+                "rcelery",
+                "send",
+                "t",
+                "-b",
+                "redis://x",
+                "-A",
+                "proj",
+                "-q",
+            ],
+        ] {
+            let matches = command().try_get_matches_from(argv).unwrap();
+            let cli = Cli::from_arg_matches(&matches).unwrap();
+            assert_eq!(cli.global.app.as_deref(), Some("proj"));
+            assert_eq!(cli.global.broker.as_deref(), Some("redis://x"));
+            assert!(cli.global.quiet);
+        }
+    }
+
+    #[test]
+    fn no_color_in_the_environment_is_no_argument() {
+        let matches = command()
+            .try_get_matches_from(["rcelery", "status"])
+            .unwrap();
+        assert!(!Cli::from_arg_matches(&matches).unwrap().global.no_color);
+        assert!(
+            command()
+                .get_arguments()
+                .all(|a| a.get_env() != Some("NO_COLOR".as_ref()))
+        );
+    }
+
+    #[test]
+    fn colour_and_json_are_seen_before_parsing() {
+        assert!(glimpse(&["x", "sned", "-j"]).json);
+        assert!(glimpse(&["x", "--format", "json"]).json);
+        assert!(!glimpse(&["x", "--", "-j"]).json);
+        assert_eq!(
+            glimpse(&["x", "--color=always"]).colour,
+            ColorChoice::Always
+        );
+        assert_eq!(
+            glimpse(&["x", "--color", "never"]).colour,
+            ColorChoice::Never
+        );
+    }
+}
