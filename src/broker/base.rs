@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use super::{BrokerError, Consumer};
+use super::{Acker, BrokerError, Consumer};
 use crate::protocol::{ExchangeType, Message, Queue};
 
 /// What a transport can do.
@@ -60,6 +60,15 @@ pub struct Routed {
     pub receivers: Option<u64>,
 }
 
+/// A delivery that a connection has handed out and that is not settled: what the next connection needs to take it over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Its tag.
+    pub delivery_tag: String,
+    /// What proves to the broker that it is still ours.
+    pub(super) proof: String,
+}
+
 /// One connection to a message broker. It does not reconnect: the session opens a new one, so nobody acks on a dead one.
 #[async_trait]
 pub trait Broker: Debug + Send + Sync + 'static {
@@ -95,6 +104,19 @@ pub trait Broker: Debug + Send + Sync + 'static {
 
     /// Names of the queues that the broker knows (bindings and messages), sorted.
     async fn queues(&self) -> Result<Vec<String>, BrokerError>;
+
+    /// What this connection has handed out and not settled, in the order of delivery. Ask after it was lost. Empty where
+    /// a message belongs to its connection, and comes again when that is lost.
+    fn held(&self) -> Vec<Held> {
+        Vec::new()
+    }
+
+    /// Takes over what a lost connection held: an acker for each delivery that nobody else has been given since. It
+    /// then counts as delivered by this connection. Call it before [`Broker::consume`].
+    async fn adopt(&self, held: &[Held]) -> Result<Vec<Acker>, BrokerError> {
+        let _ = held;
+        Ok(Vec::new())
+    }
 
     /// Resolves when the connection is known to be lost. Never resolves after [`Broker::close`].
     async fn lost(&self) -> BrokerError;

@@ -14,7 +14,7 @@ mod sqlite;
 mod url;
 mod virtual_exchange;
 
-pub use self::base::{Broker, Capabilities, Destination, Routed};
+pub use self::base::{Broker, Capabilities, Destination, Held, Routed};
 pub use self::consumer::{Command, Consumer};
 pub use self::delivery::{Acker, Delivery, Garbled, Settle, Settlement};
 pub use self::error::BrokerError;

@@ -122,6 +122,27 @@ impl Consumer {
         }
     }
 
+    /// Goes on with what a lost connection held and the new one has taken over: running requests get their acker, what was
+    /// settled in vain is settled again, and all else goes back to the front of its queue.
+    pub(super) fn adopt(&self, ackers: Vec<Acker>) {
+        let running = self.core.state.lock().requests(Phase::Active);
+        let mut running: HashMap<String, Arc<Request>> = running
+            .into_iter()
+            .filter_map(|r| Some((r.delivery_tag()?, r)))
+            .collect();
+        for acker in ackers {
+            let settled = self.core.state.lock().was_settled(acker.delivery_tag());
+            let done = match running.remove(acker.delivery_tag()) {
+                Some(request) => request.renew_acker(acker),
+                None if settled => acker.ack(),
+                None => acker.settle(Settle::Restore),
+            };
+            if let Err(error) = done {
+                tracing::debug!("{error}");
+            }
+        }
+    }
+
     /// Takes out everything that has not started, in the order of its arrival per kind.
     fn waiting(&mut self) -> Vec<Arc<Request>> {
         let mut waiting: Vec<_> = self.ready.drain(..).collect();
@@ -145,11 +166,6 @@ impl Consumer {
     /// How many requests run, or are being completed.
     pub(super) fn running(&self) -> usize {
         self.running.len()
-    }
-
-    /// Whether nothing runs and nothing waits to run.
-    pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty() && self.ready.is_empty()
     }
 
     /// How many wait for their time.
@@ -294,10 +310,10 @@ impl Consumer {
                 "Task {} is running already: kept, and acknowledged when it ends",
                 running.label()
             );
-            return match running.is_acknowledged() {
-                true => drop(acker.ack()),
-                false => running.renew_acker(acker),
-            };
+            if let Err(error) = running.renew_acker(acker) {
+                tracing::debug!("{error}");
+            }
+            return;
         }
         tracing::info!("Task {} received", request.label());
         let options = self.core.tasks.get(request.task()).map(|t| t.options());

@@ -26,43 +26,43 @@ use crate::shutdown::Shutdown;
 use crate::task::{Context, Host, HostError, Registry, TimeLimits};
 
 /// What all parts of a worker share.
-pub struct Core {
+pub(super) struct Core {
     /// The app whose tasks it runs.
-    pub app: App,
+    pub(super) app: App,
     /// The app's settings, command line applied.
-    pub settings: Arc<Settings>,
+    pub(super) settings: Arc<Settings>,
     /// All tasks, annotations applied, `celery.*` included.
-    pub tasks: Arc<Registry>,
+    pub(super) tasks: Arc<Registry>,
     /// Its node name.
-    pub nodename: Nodename,
+    pub(super) nodename: Nodename,
     /// What it is doing now.
-    pub state: Arc<State>,
+    pub(super) state: Arc<State>,
     /// The app clock: of events and `inspect clock`.
-    pub clock: Arc<LamportClock>,
+    pub(super) clock: Arc<LamportClock>,
     /// Sends events.
-    pub events: Arc<Dispatcher>,
+    pub(super) events: Arc<Dispatcher>,
     /// Sends follow-ups and retries.
-    pub producer: Arc<Producer>,
+    pub(super) producer: Arc<Producer>,
     /// The result back end.
-    pub backend: Arc<dyn Backend>,
+    pub(super) backend: Arc<dyn Backend>,
     /// Stores results.
-    pub storer: Storer,
+    pub(super) storer: Storer,
     /// To the consumer loop.
-    pub directives: mpsc::Sender<Directive>,
+    pub(super) directives: mpsc::Sender<Directive>,
     /// Stopping.
-    pub shutdown: Shutdown,
+    pub(super) shutdown: Shutdown,
     /// The content types that may be decoded.
-    pub accept: Accept,
+    pub(super) accept: Accept,
     /// The zone of `date_done`.
-    pub zone: TimeZone,
+    pub(super) zone: TimeZone,
     /// Time limits of tasks that have none: the command line's, else the settings'.
-    pub limits: TimeLimits,
+    pub(super) limits: TimeLimits,
     /// Deliveries per slot; 0 means no limit.
-    pub prefetch_multiplier: u32,
+    pub(super) prefetch_multiplier: u32,
     /// How long a soft shutdown waits.
-    pub soft_timeout: Duration,
+    pub(super) soft_timeout: Duration,
     /// Bounds how many runs have ended and are not settled, should the back end be slower than the tasks.
-    pub unsettled: Arc<Semaphore>,
+    pub(super) unsettled: Arc<Semaphore>,
 }
 
 impl fmt::Debug for Core {
@@ -74,7 +74,7 @@ impl fmt::Debug for Core {
 impl Core {
     /// Whether nothing is stored for a request, its own wish first.
     #[must_use]
-    pub fn ignores_result(&self, request: &Request) -> bool {
+    pub(super) fn ignores_result(&self, request: &Request) -> bool {
         let option = self
             .tasks
             .get(request.task())
@@ -90,7 +90,7 @@ impl Core {
 
     /// Whether a failure is stored for a request.
     #[must_use]
-    pub fn stores_errors(&self, request: &Request) -> bool {
+    pub(super) fn stores_errors(&self, request: &Request) -> bool {
         if !self.ignores_result(request) {
             return true;
         }
@@ -104,7 +104,7 @@ impl Core {
 
     /// Whether a request is acknowledged after its run.
     #[must_use]
-    pub fn acks_late(&self, request: &Request) -> bool {
+    pub(super) fn acks_late(&self, request: &Request) -> bool {
         let option = self
             .tasks
             .get(request.task())
@@ -114,7 +114,7 @@ impl Core {
 
     /// The time limits of a request: its own, then remote control's, then the task's, then the worker's.
     #[must_use]
-    pub fn limits(&self, request: &Request) -> TimeLimits {
+    pub(super) fn limits(&self, request: &Request) -> TimeLimits {
         let seconds = |s: Option<f64>| {
             s.filter(|s| *s > 0.0)
                 .and_then(|s| Duration::try_from_secs_f64(s).ok())
@@ -134,7 +134,7 @@ impl Core {
 
     /// A meta of a request, with everything that is known of it.
     #[must_use]
-    pub fn meta(
+    pub(super) fn meta(
         &self,
         request: &Request,
         status: TaskState,
@@ -168,7 +168,7 @@ impl Core {
 
     /// Whether a request is revoked, by its id or by a stamp; says by which stamp.
     #[must_use]
-    pub fn revoked(&self, request: &Request) -> Option<Option<String>> {
+    pub(super) fn revoked(&self, request: &Request) -> Option<Option<String>> {
         let state = self.state.lock();
         if state.is_revoked(request.id(), Instant::now()) {
             return Some(None);
@@ -189,14 +189,14 @@ impl Core {
 
 /// The worker as the host of its tasks.
 #[derive(Debug)]
-pub struct WorkerHost {
+pub(super) struct WorkerHost {
     core: Arc<Core>,
 }
 
 impl WorkerHost {
     /// The host of tasks of this worker.
     #[must_use]
-    pub fn new(core: Arc<Core>) -> Self {
+    pub(super) fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
 }

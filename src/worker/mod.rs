@@ -6,7 +6,7 @@ mod builtin;
 mod complete;
 mod consumer;
 pub mod control;
-pub mod core;
+mod core;
 pub mod directive;
 mod error;
 mod execute;
@@ -24,7 +24,7 @@ mod store;
 mod strategy;
 mod timer;
 
-pub use self::core::Core;
+use self::core::Core;
 pub use self::directive::Directive;
 pub use self::error::WorkerError;
 pub use self::options::{Info, WorkerOptions};

@@ -10,7 +10,7 @@ use super::Request;
 
 /// The requests of one task type that wait for their turn.
 #[derive(Debug)]
-pub struct Bucket {
+pub(super) struct Bucket {
     interval: Duration,
     free_at: Instant,
     waiting: VecDeque<Arc<Request>>,
@@ -19,7 +19,7 @@ pub struct Bucket {
 impl Bucket {
     /// A bucket that lets one request through each `interval`, the first at once.
     #[must_use]
-    pub fn new(interval: Duration, now: Instant) -> Self {
+    pub(super) fn new(interval: Duration, now: Instant) -> Self {
         Self {
             interval,
             free_at: now,
@@ -28,24 +28,24 @@ impl Bucket {
     }
 
     /// Changes the interval; those that wait keep waiting.
-    pub fn set_interval(&mut self, interval: Duration, now: Instant) {
+    pub(super) fn set_interval(&mut self, interval: Duration, now: Instant) {
         self.free_at = self.free_at.min(now + interval);
         self.interval = interval;
     }
 
     /// Queues a request.
-    pub fn push(&mut self, request: Arc<Request>) {
+    pub(super) fn push(&mut self, request: Arc<Request>) {
         self.waiting.push_back(request);
     }
 
     /// When the next request may start; none if none waits.
     #[must_use]
-    pub fn next_due(&self) -> Option<Instant> {
+    pub(super) fn next_due(&self) -> Option<Instant> {
         (!self.waiting.is_empty()).then_some(self.free_at)
     }
 
     /// Takes a request whose turn it is.
-    pub fn pop_due(&mut self, now: Instant) -> Option<Arc<Request>> {
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Arc<Request>> {
         if self.free_at > now {
             return None;
         }
@@ -58,12 +58,12 @@ impl Bucket {
     }
 
     /// Takes all that wait.
-    pub fn drain(&mut self) -> impl Iterator<Item = Arc<Request>> + '_ {
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Arc<Request>> + '_ {
         self.waiting.drain(..)
     }
 
     /// Takes out those for which `wanted` says so.
-    pub fn take(&mut self, wanted: impl Fn(&Request) -> bool) -> Vec<Arc<Request>> {
+    pub(super) fn take(&mut self, wanted: impl Fn(&Request) -> bool) -> Vec<Arc<Request>> {
         let (taken, kept): (VecDeque<_>, VecDeque<_>) =
             self.waiting.drain(..).partition(|r| wanted(r));
         self.waiting = kept;

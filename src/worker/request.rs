@@ -3,7 +3,7 @@
 //! Mirrors `celery.worker.request.Request`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::oneshot;
@@ -11,6 +11,13 @@ use tokio::sync::oneshot;
 use crate::broker::{Acker, BrokerError, Settle};
 use crate::protocol::{DeliveryInfo, Map, Message, ProtocolError, TaskMessage, Value, repr, time};
 use crate::task::Stop;
+
+/// The right to settle a message, and whether it was used.
+#[derive(Debug)]
+struct Right {
+    acker: Option<Acker>,
+    settled: Option<Settle>,
+}
 
 /// A task message being handled, and the right to settle it.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ pub struct Request {
     /// Unix time of its start.
     started: OnceLock<f64>,
     acknowledged: AtomicBool,
-    acker: Mutex<Option<Acker>>,
+    right: Mutex<Right>,
     stop: Mutex<Option<oneshot::Sender<Stop>>>,
 }
 
@@ -72,7 +79,10 @@ impl Request {
             message: task,
             started: OnceLock::new(),
             acknowledged: AtomicBool::new(false),
-            acker: Mutex::new(Some(acker)),
+            right: Mutex::new(Right {
+                acker: Some(acker),
+                settled: None,
+            }),
             stop: Mutex::new(None),
         })
     }
@@ -121,14 +131,15 @@ impl Request {
             .unwrap_or_else(|| repr::kwargs_repr(&self.message.kwargs))
     }
 
+    fn right(&self) -> MutexGuard<'_, Right> {
+        self.right.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The tag of its delivery, while it is not settled.
     #[must_use]
     pub fn delivery_tag(&self) -> Option<String> {
-        self.acker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map(|a| a.delivery_tag().to_owned())
+        let right = self.right();
+        right.acker.as_ref().map(|a| a.delivery_tag().to_owned())
     }
 
     /// Unix time of its start, if it has started.
@@ -152,14 +163,13 @@ impl Request {
     /// Settles the message, once; later calls do nothing.
     ///
     /// # Errors
-    /// `Connection` if its connection is gone: the message will come again.
+    /// `Connection` if its connection is gone: the message is settled when it is taken over, or comes again.
     pub fn settle(&self, how: Settle) -> Result<(), BrokerError> {
-        let acker = self
-            .acker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(acker) = acker else { return Ok(()) };
+        let mut right = self.right();
+        let Some(acker) = right.acker.take() else {
+            return Ok(());
+        };
+        right.settled = Some(how);
         if how == Settle::Ack {
             self.acknowledged.store(true, Ordering::Relaxed);
         }
@@ -169,15 +179,23 @@ impl Request {
     /// Takes the right to settle away.
     #[must_use]
     pub fn take_acker(&self) -> Option<Acker> {
-        self.acker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.right().acker.take()
     }
 
-    /// Replaces the right to settle after the message was delivered again on a new connection.
-    pub fn renew_acker(&self, acker: Acker) {
-        *self.acker.lock().unwrap_or_else(PoisonError::into_inner) = Some(acker);
+    /// Gives the request its delivery on a new connection, in the place of that on the lost one. If it was settled in
+    /// the meantime, in vain, it is settled again.
+    ///
+    /// # Errors
+    /// As [`Request::settle`].
+    pub fn renew_acker(&self, acker: Acker) -> Result<(), BrokerError> {
+        let mut right = self.right();
+        match right.settled {
+            Some(how) => acker.settle(how),
+            None => {
+                right.acker = Some(acker);
+                Ok(())
+            }
+        }
     }
 
     /// Arms [`Request::stop`].

@@ -16,7 +16,7 @@ use super::session::{End, Session, Setup};
 use super::store::{Retry, Storer};
 use super::{Info, State, WorkerError, WorkerOptions, builtin, statedb};
 use crate::app::App;
-use crate::broker::{Broker, BrokerError};
+use crate::broker::{Broker, BrokerError, Held};
 use crate::events::{Dispatcher, Groups};
 use crate::pidbox::{self, Node};
 use crate::protocol::event::Origin;
@@ -131,6 +131,7 @@ impl Worker {
         let remote_control = core.settings.worker_enable_remote_control;
         let mut consumer = Consumer::new(Arc::clone(&core), self.info.concurrency);
         let mut is_first = true;
+        let mut orphans: Vec<Held> = Vec::new();
         let outcome = loop {
             let broker = match connect(&core, is_first).await {
                 Ok(Some(broker)) => broker,
@@ -148,7 +149,7 @@ impl Worker {
                 ))
             });
             let opened = tokio::select! {
-                opened = Session::open(&core, Arc::clone(&broker), &setup, &mut consumer, node) => opened,
+                opened = Session::open(&core, Arc::clone(&broker), &setup, &mut consumer, node, &mut orphans) => opened,
                 () = core.shutdown.warm_asked() => {
                     close(&*broker).await;
                     break Ok(None);
@@ -160,6 +161,7 @@ impl Worker {
                     say_lost(&error);
                     consumer.reset();
                     close(&*broker).await;
+                    orphans.extend(broker.held());
                     // It answered, and was lost at once: not to be asked again in a tight loop.
                     sleep(Duration::from_secs(1)).await;
                     continue;
@@ -185,6 +187,7 @@ impl Worker {
                     }
                     session.abandon().await;
                     close(&*broker).await;
+                    orphans.extend(broker.held());
                 }
             }
         };
@@ -192,7 +195,7 @@ impl Worker {
             Ok(session) => (session, None),
             Err(error) => (None, Some(error)),
         };
-        let exit = self.stop(&core, consumer, session).await;
+        let exit = self.stop(&core, consumer, session, orphans).await;
         if let Some(path) = &self.options.statedb {
             statedb::save(path, &core.state)?;
         }
@@ -216,6 +219,7 @@ impl Worker {
         core: &Arc<Core>,
         mut consumer: Consumer,
         session: Option<Session>,
+        mut orphans: Vec<Held>,
     ) -> Exit {
         let mut session = session;
         if let Some(session) = &mut session {
@@ -265,7 +269,10 @@ impl Worker {
             }
         }
         if let Some(session) = session {
-            session.close().await;
+            orphans.extend(session.close().await);
+        }
+        if !orphans.is_empty() {
+            settle_orphans(core, &consumer, &orphans).await;
         }
         Exit { cut_off }
     }
@@ -377,6 +384,21 @@ impl Worker {
             control_exchange: settings.control_exchange.clone(),
             accept: self.app.accept().unwrap_or_default(),
         }
+    }
+}
+
+/// Tasks have ended while the connection was lost: one try on a new one, so that they do not run again.
+async fn settle_orphans(core: &Core, consumer: &Consumer, orphans: &[Held]) {
+    let settled = async {
+        let broker = core.app.broker().await?;
+        consumer.adopt(broker.adopt(orphans).await?);
+        broker.close().await
+    };
+    if let Err(error) = settled.await {
+        tracing::warn!(
+            "{} message(s) could not be acknowledged and will come again: {error}",
+            orphans.len()
+        );
     }
 }
 

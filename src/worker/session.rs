@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -13,7 +14,7 @@ use super::consumer::{Ask, Consumer};
 use super::core::Core;
 use super::directive::Directive;
 use super::{gossip, mingle};
-use crate::broker::{self, Broker, BrokerError, Command, Delivery, Settle};
+use crate::broker::{self, Broker, BrokerError, Command, Delivery, Held, Settle};
 use crate::pidbox::Node;
 use crate::protocol::{Map, Queue, Value};
 
@@ -55,14 +56,19 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Declares and subscribes; returns when the worker is ready.
+    /// Takes over what lost connections held, declares and subscribes; returns when the worker is ready.
     pub(super) async fn open(
         core: &Arc<Core>,
         broker: Arc<dyn Broker>,
         setup: &Setup,
         consumer: &mut Consumer,
         node: Option<Arc<Node>>,
+        orphans: &mut Vec<Held>,
     ) -> Result<Self, BrokerError> {
+        if !orphans.is_empty() {
+            consumer.adopt(broker.adopt(orphans).await?);
+            orphans.clear();
+        }
         let fanout = broker.capabilities().fanout;
         if setup.mingle && fanout {
             mingle::mingle(core, Arc::clone(&broker), setup.pidbox.clone()).await?;
@@ -272,8 +278,9 @@ impl Session {
         self.errands.shutdown().await;
     }
 
-    /// Sends what events there are, and closes the connection.
-    pub(super) async fn close(self) {
+    /// Sends what events there are, and closes the connection. Returns what it held if it was lost before.
+    pub(super) async fn close(self) -> Vec<Held> {
+        let is_lost = self.broker.lost().now_or_never().is_some();
         if self.broker.capabilities().fanout
             && let Err(error) = self.core.events.flush(&*self.broker).await
         {
@@ -282,11 +289,11 @@ impl Session {
         if let Err(error) = self.broker.close().await {
             tracing::warn!("closing the connection to the broker: {error}");
         }
-    }
-
-    /// Resolves when the connection is lost.
-    pub(super) fn broker(&self) -> &Arc<dyn Broker> {
-        &self.broker
+        if is_lost {
+            self.broker.held()
+        } else {
+            Vec::new()
+        }
     }
 }
 

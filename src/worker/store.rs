@@ -19,25 +19,25 @@ type Done = oneshot::Sender<Result<Stored, BackendError>>;
 
 /// The writing end. Metas are stored in the order in which they are handed in.
 #[derive(Debug, Clone)]
-pub struct Storer(mpsc::Sender<(ResultMeta, Option<Done>)>);
+pub(super) struct Storer(mpsc::Sender<(ResultMeta, Option<Done>)>);
 
 /// How to try again.
 #[derive(Debug, Clone, Copy)]
-pub struct Retry {
+pub(super) struct Retry {
     /// Whether to (`result_backend_always_retry`).
-    pub on: bool,
+    pub(super) on: bool,
     /// How often; none means until it is stored.
-    pub max: Option<u64>,
+    pub(super) max: Option<u64>,
     /// First pause.
-    pub base: Duration,
+    pub(super) base: Duration,
     /// Longest pause.
-    pub longest: Duration,
+    pub(super) longest: Duration,
 }
 
 impl Storer {
     /// A storer and the future that does its work: it ends when all storers are gone and everything is stored, or at
     /// `give_up`.
-    pub fn new(
+    pub(super) fn new(
         backend: Arc<dyn Backend>,
         retry: Retry,
         give_up: CancellationToken,
@@ -50,7 +50,7 @@ impl Storer {
     ///
     /// # Errors
     /// `Protocol` if the value has no wire form, else what the back end says once trying again is over.
-    pub async fn store(&self, meta: ResultMeta) -> Result<Stored, BackendError> {
+    pub(super) async fn store(&self, meta: ResultMeta) -> Result<Stored, BackendError> {
         let (done, stored) = oneshot::channel();
         let gone = || BackendError::connection("the worker is shutting down");
         self.0.send((meta, Some(done))).await.map_err(|_| gone())?;
@@ -58,7 +58,7 @@ impl Storer {
     }
 
     /// Stores a meta in its turn, without waiting for it.
-    pub async fn post(&self, meta: ResultMeta) {
+    pub(super) async fn post(&self, meta: ResultMeta) {
         if self.0.send((meta, None)).await.is_err() {
             tracing::debug!("a state was not stored: the worker is shutting down");
         }

@@ -8,7 +8,7 @@ use super::Request;
 
 /// What to do with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub(super) enum Decision {
     /// Do not run it.
     Discard(Discard),
     /// Keep it until its time.
@@ -19,7 +19,7 @@ pub enum Decision {
 
 /// Why a request is not run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Discard {
+pub(super) enum Discard {
     /// `expires` has passed.
     Expired,
     /// It was revoked.
@@ -29,7 +29,7 @@ pub enum Discard {
 impl Discard {
     /// The reason as results give it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Expired => "expired",
             Self::Revoked => "revoked",
@@ -39,7 +39,7 @@ impl Discard {
 
 /// Decides on a request that has been received, or whose time has come.
 #[must_use]
-pub fn decide(request: &Request, revoked: bool, now: Timestamp) -> Decision {
+pub(super) fn decide(request: &Request, revoked: bool, now: Timestamp) -> Decision {
     if revoked {
         return Decision::Discard(Discard::Revoked);
     }

@@ -12,7 +12,7 @@ use super::Request;
 
 /// Requests by the time when they are due. Removing one is lazy: its entry is skipped when it comes up.
 #[derive(Debug, Default)]
-pub struct Timer {
+pub(super) struct Timer {
     due: BinaryHeap<Reverse<(Timestamp, u64)>>,
     held: HashMap<u64, Arc<Request>>,
     next: u64,
@@ -20,7 +20,7 @@ pub struct Timer {
 
 impl Timer {
     /// Keeps a request until `at`.
-    pub fn add(&mut self, at: Timestamp, request: Arc<Request>) {
+    pub(super) fn add(&mut self, at: Timestamp, request: Arc<Request>) {
         self.due.push(Reverse((at, self.next)));
         self.held.insert(self.next, request);
         self.next += 1;
@@ -28,12 +28,12 @@ impl Timer {
 
     /// When the next one is due.
     #[must_use]
-    pub fn next_due(&self) -> Option<Timestamp> {
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
         self.due.peek().map(|Reverse((at, _))| *at)
     }
 
     /// Takes one that is due.
-    pub fn pop_due(&mut self, now: Timestamp) -> Option<Arc<Request>> {
+    pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Arc<Request>> {
         while let Some(Reverse((at, key))) = self.due.peek().copied() {
             if at > now {
                 return None;
@@ -47,7 +47,7 @@ impl Timer {
     }
 
     /// Takes out those for which `wanted` says so.
-    pub fn take(&mut self, wanted: impl Fn(&Request) -> bool) -> Vec<Arc<Request>> {
+    pub(super) fn take(&mut self, wanted: impl Fn(&Request) -> bool) -> Vec<Arc<Request>> {
         let keys: Vec<u64> = self
             .held
             .iter()
@@ -64,7 +64,7 @@ impl Timer {
 
     /// How many are held.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.held.len()
     }
 }

@@ -83,7 +83,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    async fn renew(&self, deliveries: &[(String, String)]) -> Result<(), BrokerError> {
+    pub(super) async fn renew(&self, deliveries: &[(String, String)]) -> Result<(), BrokerError> {
         let keys = [
             &self.keys.index,
             &self.keys.consumers,

@@ -37,8 +37,8 @@ pub(crate) use self::scripts::eval;
 use super::registry::Options;
 use super::virtual_exchange::Binding;
 use super::{
-    Broker, BrokerError, BrokerUrl, Capabilities, Command, Consumer, Delivery, Destination, Routed,
-    Settlement,
+    Acker, Broker, BrokerError, BrokerUrl, Capabilities, Command, Consumer, Delivery, Destination,
+    Held, Routed, Settlement,
 };
 use crate::protocol::{ExchangeType, Message, Queue};
 
@@ -430,6 +430,28 @@ impl Broker for RedisBroker {
             }
         }
         Ok(queues.into_iter().collect())
+    }
+
+    fn held(&self) -> Vec<Held> {
+        let held = |(delivery_tag, proof)| Held {
+            delivery_tag,
+            proof,
+        };
+        self.shared.ledger.all().into_iter().map(held).collect()
+    }
+
+    async fn adopt(&self, held: &[Held]) -> Result<Vec<Acker>, BrokerError> {
+        let shared = &self.shared;
+        let account = Arc::new(Account::default());
+        for delivery in held {
+            let (tag, score) = (delivery.delivery_tag.clone(), delivery.proof.clone());
+            shared.ledger.add(tag, score, &account);
+        }
+        shared.holds.store(true, Ordering::SeqCst);
+        // Renewing tells which of them are ours still, and drops the others from the ledger.
+        shared.renew(&shared.ledger.all()).await?;
+        let acker = |(tag, _)| Acker::new(tag, Some(shared.settlements.clone()));
+        Ok(shared.ledger.all().into_iter().map(acker).collect())
     }
 
     async fn lost(&self) -> BrokerError {

@@ -68,7 +68,7 @@ impl Shared {
                 }
             }
         }
-        let done = self.forget(&done);
+        let forgotten = self.forget(&done);
         // The first to be delivered is put to the front last, so that it comes out first again.
         restore.sort_unstable_by_key(|(seq, ..)| std::cmp::Reverse(*seq));
         let restore: Vec<_> = restore.into_iter().map(|(_, t, s)| (t, s)).collect();
@@ -77,9 +77,16 @@ impl Shared {
             self.put_back(&held, &requeue, Side::Back).await?;
             self.put_back(&held, &restore, Side::Front).await
         };
-        let (done, back) = tokio::join!(done, back);
+        let (forgotten, back) = tokio::join!(forgotten, back);
         drop(taken_back);
-        done?;
+        if forgotten.is_err() {
+            // Not known to be written: they stay ours, for the next connection to take over and settle again.
+            let account = Arc::default();
+            for (tag, score) in done {
+                self.ledger.add(tag, score, &account);
+            }
+        }
+        forgotten?;
         back.map(|_| ())
     }
 

@@ -151,7 +151,7 @@ impl ControlCommand {
 impl Control {
     /// The remote control of a worker; `pool` is the name that `stats` gives its pool.
     #[must_use]
-    pub fn new(core: &Core, pool: &'static str) -> Self {
+    pub(in crate::worker) fn new(core: &Core, pool: &'static str) -> Self {
         Self {
             hostname: core.nodename.as_str().to_owned(),
             settings: Arc::clone(&core.settings),
