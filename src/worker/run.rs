@@ -461,11 +461,10 @@ async fn connect(core: &Core, is_first: bool) -> Result<Option<Arc<dyn Broker>>,
         if max.is_some_and(|max| tries > max) {
             return Err(WorkerError::GaveUp(error));
         }
-        // The first try after a loss is soon: a broker that restarts is back in a moment.
-        let pause = if !is_first && tries == 1 {
-            0.2
+        let pause = if is_first {
+            at_start(tries)
         } else {
-            (2 * tries).min(32) as f64
+            after_a_loss(tries)
         };
         let url = core.app.read_url()?;
         let most = max.map_or_else(|| "∞".to_owned(), |max| max.to_string());
@@ -476,6 +475,19 @@ async fn connect(core: &Core, is_first: bool) -> Result<Option<Arc<dyn Broker>>,
             () = sleep(Duration::from_secs_f64(pause)) => {}
             () = core.shutdown.warm_asked() => return Ok(None),
         }
+    }
+}
+
+/// Celery's pauses, in seconds: 2, 4, 6… 32.
+fn at_start(tries: u64) -> f64 {
+    f64::from(u32::try_from(tries.min(16)).unwrap_or(16) * 2)
+}
+
+/// A broker that restarts is back in a moment: 0.2, 0.4, 0.8, 1.6, then as at the start.
+fn after_a_loss(tries: u64) -> f64 {
+    match tries {
+        0..=4 => 0.1 * f64::from(1u32 << tries),
+        more => at_start(more - 4),
     }
 }
 
