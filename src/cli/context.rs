@@ -159,11 +159,11 @@ impl Context {
         };
         let mut name = None;
         match &global.app {
-            Some(app) if is_config_file(app) => {
-                if global.config.is_none() && !global.no_config {
-                    sources.file = ConfigFile::Path(PathBuf::from(app));
-                }
+            Some(app) if is_config_file(app) && sources.file == ConfigFile::Search => {
+                sources.file = ConfigFile::Path(PathBuf::from(app));
             }
+            // --config and --no-config say otherwise.
+            Some(app) if is_config_file(app) => {}
             Some(app) => name = Some(app.clone()),
             None => {}
         }

@@ -188,7 +188,8 @@ impl Report {
         for cause in error.chain() {
             let text = cause.to_string();
             // A wrapper that only repeats its source would say everything twice.
-            if !report.chain.iter().any(|said| said.contains(&text)) {
+            let core = text.split(" (os error").next().unwrap_or(&text);
+            if !report.chain.iter().any(|said| said.contains(core)) {
                 report.chain.push(text);
             }
         }
@@ -321,13 +322,8 @@ fn of_broker(error: &BrokerError) -> (Kind, Option<String>) {
             Kind::AuthRefused,
             Some("check the user name and password in the broker's URL".to_owned()),
         ),
-        BrokerError::Config(_) => (
-            Kind::Config,
-            Some(format!(
-                "brokers are named by URLs of these schemes: {}",
-                crate::broker::SCHEMES.join(", ")
-            )),
-        ),
+        // The message says which schemes there are.
+        BrokerError::Config(_) => (Kind::Config, None),
         BrokerError::Unsupported(_) => (Kind::Failed, None),
         BrokerError::Connection { .. } | BrokerError::Timeout(_) => (
             Kind::BrokerUnreachable,
@@ -343,13 +339,7 @@ fn of_backend(error: &BackendError) -> (Kind, Option<String>) {
             Kind::AuthRefused,
             Some("check the user name and password in the result back end's URL".to_owned()),
         ),
-        BackendError::Config(_) => (
-            Kind::Config,
-            Some(format!(
-                "result back ends are named by URLs of these schemes: {}",
-                crate::backend::SCHEMES.join(", ")
-            )),
-        ),
+        BackendError::Config(_) => (Kind::Config, None),
         BackendError::Disabled => (
             Kind::Config,
             Some(

@@ -183,7 +183,9 @@ fn json(option: &str, text: &str) -> Result<Value, Failure> {
             .lines()
             .nth(precise.line().saturating_sub(1))
             .unwrap_or_default();
-        let column = precise.column().min(shown.chars().count() + 1);
+        // What ends too early is wrong behind its end.
+        let column = precise.column() + usize::from(precise.is_eof());
+        let column = column.min(shown.chars().count() + 1);
         let caret = format!("{}^", " ".repeat(column.saturating_sub(1)));
         Failure::usage(format!(
             "invalid value for '{option}': {precise}\n  {shown}\n  {caret}"
@@ -240,10 +242,9 @@ mod tests {
     fn json_errors_point_at_the_place() {
         let error = json_array("--args", "[2,3").unwrap_err().to_string();
         assert!(error.starts_with("invalid value for '--args': "), "{error}");
-        assert!(
-            error.ends_with("\n  [2,3\n     ^") || error.ends_with("\n  [2,3\n      ^"),
-            "{error}"
-        );
+        assert!(error.ends_with("\n  [2,3\n      ^"), "{error}");
+        let error = json_array("--args", "[2,,3]").unwrap_err().to_string();
+        assert!(error.ends_with("\n  [2,,3]\n     ^"), "{error}");
     }
 
     #[test]

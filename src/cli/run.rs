@@ -159,14 +159,13 @@ fn dispatch(cli: Cli, app: App) -> anyhow::Result<ExitCode> {
             ))
         })?;
     }
-    let command = match command.run_offline(&global) {
-        Ok(outcome) => return outcome,
-        Err(command) => command,
-    };
+    if let Some(outcome) = command.run_offline(&global) {
+        return outcome;
+    }
     let overrides = command.overrides()?;
-    match command.into_worker() {
-        Ok(worker) => worker.start(app, global, overrides),
-        Err(command) => {
+    match command {
+        Command::Worker(worker) => worker.start(app, global, overrides),
+        command => {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()

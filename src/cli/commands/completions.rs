@@ -26,30 +26,6 @@ impl CompletionsArgs {
     }
 }
 
-/// File name and text of every shell's script.
-pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
-    let shells = [
-        Shell::Bash,
-        Shell::Zsh,
-        Shell::Fish,
-        Shell::PowerShell,
-        Shell::Elvish,
-    ];
-    shells
-        .into_iter()
-        .map(|shell| (file_name(shell), script(shell)))
-        .collect()
-}
-
-fn file_name(shell: Shell) -> String {
-    match shell {
-        Shell::Zsh => "_rcelery".to_owned(),
-        Shell::PowerShell => "_rcelery.ps1".to_owned(),
-        Shell::Elvish => "rcelery.elv".to_owned(),
-        other => format!("rcelery.{other}"),
-    }
-}
-
 fn script(shell: Shell) -> Vec<u8> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut crate::cli::run::command(), "rcelery", &mut text);

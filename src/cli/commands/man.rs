@@ -26,12 +26,12 @@ pub(crate) struct ManArgs {
 }
 
 impl ManArgs {
-    pub(crate) fn run(self, out: &Out) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(&self, out: &Out) -> anyhow::Result<ExitCode> {
         let pages = all().context("writing man pages")?;
-        match self.dir {
+        match &self.dir {
             None => out.raw(&pages[0].1)?,
             Some(dir) => {
-                std::fs::create_dir_all(&dir)
+                std::fs::create_dir_all(dir)
                     .with_context(|| format!("creating `{}`", dir.display()))?;
                 for (name, text) in &pages {
                     let path = dir.join(name);
@@ -50,7 +50,7 @@ impl ManArgs {
 }
 
 /// File name and text of every page, that of the program itself first.
-pub(crate) fn all() -> io::Result<Vec<(String, Vec<u8>)>> {
+fn all() -> io::Result<Vec<(String, Vec<u8>)>> {
     let mut root = crate::cli::run::command();
     root.build();
     let mut pages = Vec::new();
@@ -71,8 +71,19 @@ fn collect(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::R
 }
 
 fn page(command: &clap::Command, title: &str) -> io::Result<Vec<u8>> {
-    let man = Man::new(command.clone())
+    // A page has room for what -h leaves out; mangen would leave its text out as well.
+    let command = command
+        .clone()
+        .mut_args(|arg| match arg.get_help().cloned() {
+            Some(help) if arg.is_hide_short_help_set() && arg.get_long_help().is_none() => {
+                arg.long_help(help)
+            }
+            _ => arg,
+        });
+    let is_worker = command.get_name() == "worker";
+    let man = Man::new(command)
         .title(title.to_uppercase())
+        .source("rcelery")
         .manual("rcelery");
     let mut text = Vec::new();
     man.render(&mut text)?;
@@ -80,7 +91,7 @@ fn page(command: &clap::Command, title: &str) -> io::Result<Vec<u8>> {
     for (code, meaning) in EXIT_CODES {
         let _ = writeln!(extra, ".TP\n\\fB{code}\\fR\n{meaning}");
     }
-    if command.get_name() == "worker" {
+    if is_worker {
         extra.push_str(".SH SIGNALS\n");
         for (signal, meaning) in SIGNALS {
             let _ = writeln!(extra, ".TP\n\\fB{signal}\\fR\n{meaning}");

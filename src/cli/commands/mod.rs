@@ -37,13 +37,13 @@ pub(super) enum Command {
 }
 
 impl Command {
-    /// Runs those that need no settings; gives the others back.
-    pub(super) fn run_offline(self, global: &GlobalArgs) -> Result<anyhow::Result<ExitCode>, Self> {
+    /// Runs those that need no settings; none if this is not one of them.
+    pub(super) fn run_offline(&self, global: &GlobalArgs) -> Option<anyhow::Result<ExitCode>> {
         match self {
-            Self::Completions(args) => Ok(args.run(&global.out())),
-            Self::Man(args) => Ok(args.run(&global.out())),
-            Self::Help(args) => Ok(args.run(&global.out())),
-            online => Err(online),
+            Self::Completions(args) => Some(args.run(&global.out())),
+            Self::Man(args) => Some(args.run(&global.out())),
+            Self::Help(args) => Some(args.run(&global.out())),
+            _ => None,
         }
     }
 
@@ -56,15 +56,9 @@ impl Command {
     pub(super) fn overrides(&self) -> anyhow::Result<Vec<Override>> {
         match self {
             Self::Worker(args) => args.overrides(),
+            // Someone waits at the terminal: they try again themselves.
+            Self::Send(_) => Ok(vec![Override::new("send", "task_publish_retry", "false")]),
             _ => Ok(Vec::new()),
-        }
-    }
-
-    /// The worker's arguments, if this is one: it has its own life.
-    pub(super) fn into_worker(self) -> Result<worker::WorkerArgs, Self> {
-        match self {
-            Self::Worker(args) => Ok(*args),
-            other => Err(other),
         }
     }
 

@@ -104,6 +104,11 @@ impl PurgeArgs {
                 }
                 return Ok(ExitCode::SUCCESS);
             }
+            // What arrives after an empty count was not asked about: it stays.
+            if total(&counts) == 0 {
+                warn_missing(cx, &counts)?;
+                return finish(cx, &counts, names.len());
+            }
             if !confirmed(cx, &counts)? {
                 return Err(Failure::new(Kind::Declined, "Aborted!").verbatim().into());
             }
@@ -119,17 +124,22 @@ impl PurgeArgs {
         if self.force {
             warn_missing(cx, &purged)?;
         }
-        if cx.out.is_json() {
-            report(cx, "purged", &purged)?;
-        } else {
-            cx.out.line(summary(total(&purged), names.len()))?;
-        }
+        finish(cx, &purged, names.len())?;
         if let Ok(Some(unacked @ 1..)) = broker.unacked_count().await {
             cx.out
                 .note(format!("{} with their workers", stay(unacked)))?;
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn finish(cx: &Context, purged: &[Count], queues: usize) -> anyhow::Result<ExitCode> {
+    if cx.out.is_json() {
+        report(cx, "purged", purged)?;
+    } else {
+        cx.out.line(summary(total(purged), queues))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 type Count = (String, Option<u64>);

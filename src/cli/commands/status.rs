@@ -94,10 +94,10 @@ impl StatusArgs {
         for (node, _) in pongs.sorted() {
             rows.push(row(
                 node,
-                find(&stats, node),
-                find(&queues, node),
-                find(&active, node),
-                find(&reserved, node),
+                find(&stats, node).as_ref(),
+                find(&queues, node).as_ref(),
+                find(&active, node).as_ref(),
+                find(&reserved, node).as_ref(),
             ));
         }
         for node in &pongs.missing {
@@ -126,19 +126,19 @@ const COLUMNS: &[Column] = &[
 
 fn row(
     node: &str,
-    stats: Option<Value>,
-    queues: Option<Value>,
-    active: Option<Value>,
-    reserved: Option<Value>,
+    stats: Option<&Value>,
+    queues: Option<&Value>,
+    active: Option<&Value>,
+    reserved: Option<&Value>,
 ) -> Vec<String> {
-    let stats = stats.as_ref().and_then(Value::as_map);
+    let stats = stats.and_then(Value::as_map);
     let at = |key: &str| stats.and_then(|s| s.get(key));
     let pool = at("pool").and_then(Value::as_map);
     let slots = pool
         .and_then(|p| p.get("max-concurrency"))
         .and_then(Value::as_i64);
-    let count = |v: &Option<Value>| v.as_ref().and_then(Value::as_list).map(<[Value]>::len);
-    let running = match (count(&active), slots) {
+    let count = |v: Option<&Value>| v.and_then(Value::as_list).map(<[Value]>::len);
+    let running = match (count(active), slots) {
         (Some(n), Some(slots)) => format!("{n}/{slots}"),
         (Some(n), None) => n.to_string(),
         _ => String::new(),
@@ -149,13 +149,12 @@ fn row(
             .filter_map(Value::as_i64)
             .fold(0, i64::saturating_add);
         // `total` counts what was accepted: what still runs is not done.
-        let running = count(&active)
+        let running = count(active)
             .and_then(|n| i64::try_from(n).ok())
             .unwrap_or(0);
         (sum - running).max(0).to_string()
     });
     let names: Vec<&str> = queues
-        .as_ref()
         .and_then(Value::as_list)
         .unwrap_or_default()
         .iter()
@@ -171,7 +170,7 @@ fn row(
         node.to_owned(),
         "online".to_owned(),
         running,
-        count(&reserved).map_or(String::new(), |n| n.to_string()),
+        count(reserved).map_or(String::new(), |n| n.to_string()),
         done.unwrap_or_default(),
         names.join(", "),
         uptime.map_or(String::new(), rough),
@@ -202,7 +201,7 @@ mod tests {
         let queue = |name: &str| Value::from([("name", name.into())]);
         let queues = Value::List(vec![queue("celery"), queue("hi")]);
         let active = Value::List(vec![Value::Null]);
-        let cells = row("w1@box", Some(stats), Some(queues), Some(active), None);
+        let cells = row("w1@box", Some(&stats), Some(&queues), Some(&active), None);
         assert_eq!(
             cells,
             [
@@ -222,8 +221,8 @@ mod tests {
     fn odd_replies_leave_cells_empty() {
         let cells = row(
             "w1@box",
-            Some("what?".into()),
-            Some(Value::Null),
+            Some(&"what?".into()),
+            Some(&Value::Null),
             None,
             None,
         );

@@ -1,0 +1,895 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_rcelery_global_optspecs
+    string join \n A/app= b/broker= result-backend= config= no-config workdir= set= connect-timeout= j/json format= color= C/no-color q/quiet v/verbose loader= skip-checks detached h/help V/version
+end
+
+function __fish_rcelery_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_rcelery_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_rcelery_using_subcommand
+    set -l cmd (__fish_rcelery_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c rcelery -n "__fish_rcelery_needs_command" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_needs_command" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_needs_command" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_needs_command" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_needs_command" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_needs_command" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_needs_command" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_needs_command" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_needs_command" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_needs_command" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_needs_command" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_needs_command" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_needs_command" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_needs_command" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_needs_command" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_needs_command" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_needs_command" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_needs_command" -s V -l version -d 'Print version'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "worker" -d 'Run tasks'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "send" -d 'Send a task'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "call" -d 'Send a task'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "result" -d 'Show the result of a task'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "status" -d 'Show which workers are online'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "inspect" -d 'Ask workers what they are doing'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "control" -d 'Tell workers what to do'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "purge" -d 'Erase all messages from all known task queues'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "man" -d 'Write the man pages'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "help" -d 'Explain a command, the exit codes or the configuration'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s n -l hostname -d 'Name of the node; %h host name, %n its first part, %d its domain [default: celery@%h]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s l -l loglevel -d 'Logging level' -r -f -a "DEBUG\t'Everything'
+INFO\t'The life of tasks and of the worker'
+WARNING\t'What was coped with'
+ERROR\t'What someone must act on'
+CRITICAL\t'Only what ends the worker'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s S -l statedb -d 'File that keeps revoked ids over restarts' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s O -l optimization -d 'Accepted for Celery\'s sake: the order is always fair' -r -f -a "default\t''
+fair\t''"
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l prefetch-multiplier -d 'Deliveries to hold per slot; 0 means no limit' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s c -l concurrency -d 'How many tasks run at a time; `auto` or 0 means as many as there are CPUs' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s P -l pool -d 'Kind of pool: threads or solo; Celery\'s other names mean threads' -r -f -a "threads\t''
+solo\t''
+prefork\t''
+eventlet\t''
+gevent\t''
+processes\t''
+custom\t''"
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l autoscale -d 'Most and least slots, as the load demands' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l time-limit -d 'Hard time limit of tasks: seconds, or 30s, 5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l soft-time-limit -d 'Soft time limit of tasks: seconds, or 30s, 5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l drain-timeout -d 'How long a cold shutdown lets running tasks finish [default: 0]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l max-tasks-per-child -d 'Accepted for Celery\'s sake, without effect: there are no child processes' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l max-memory-per-child -d 'Accepted for Celery\'s sake, without effect: there are no child processes' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l pool-start-method -d 'Accepted for Celery\'s sake, without effect: there are no child processes' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s Q -l queues -d 'Comma separated list of queues to consume from [default: all known]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s X -l exclude-queues -d 'Comma separated list of queues not to consume from' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s I -l include -d 'Accepted for Celery\'s sake, without effect: there are no Python modules to import' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l heartbeat-interval -d 'Time between heartbeat events [default: 2]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s f -l logfile -d 'File to log to; %n node name, %h host name, %d domain [default: stderr, or a file in the state directory with -D]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l pidfile -d 'File for the process id; exit code 73 if it belongs to a living process' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l uid -d 'User to run as' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l gid -d 'Group to run as' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l umask -d 'Mask of permissions of new files, octal' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l executable -d 'Accepted for Celery\'s sake, without effect: there is no Python here' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s E -l task-events -l events -d 'Send task events, for monitors'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l disable-prefetch -d 'Take a message only for a free slot'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l purge -l discard -d 'Erase all waiting messages first, without asking'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l without-gossip -d 'Don\'t listen to other workers'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l without-mingle -d 'Don\'t ask other workers for revoked tasks at start'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l without-heartbeat -d 'Send no heartbeat events'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s D -l detach -d 'Run in the background; returns once the worker is ready, or says why it is not'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s a -l args -d 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s k -l kwargs -d 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l kwarg -d 'One keyword argument; VALUE is JSON if it reads as JSON, else text; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l eta -d 'Earliest time to run: ISO 8601, or an offset such as +5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l countdown -d 'Time to wait before it runs: seconds, or 30s, 5m, 1h30m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l expires -d 'Don\'t run it after this: ISO 8601, seconds, or 30s, 5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l task-id -d 'Id of the task [default: a fresh UUID]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l time-limit -d 'Hard time limit: seconds, or 30s, 5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l soft-time-limit -d 'Soft time limit: seconds, or 30s, 5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l header -d 'A header of the message; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l serializer -d 'Content type of the arguments' -r -f -a "json\t''
+msgpack\t''
+yaml\t''"
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l compression -d 'Compression of the arguments' -r -f -a "gzip\t''
+zlib\t''
+bzip2\t''
+zstd\t''"
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l queue -d 'Queue to send it to' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l exchange -d 'Exchange to send it to' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l routing-key -d 'Routing key to send it with' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l priority -d 'Priority, 0 to 9; which end is urgent depends on the broker' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s w -l wait -d 'Wait for the result, at most SECS, and print it' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
+bar\t'A bar'
+plain\t'One line per change of state or tenth of the way'
+json\t'One JSON object per change'
+none\t'Nothing'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l ignore-result -d 'Store no result'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l dry-run -d 'Print the message instead of sending it'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s a -l args -d 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s k -l kwargs -d 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l kwarg -d 'One keyword argument; VALUE is JSON if it reads as JSON, else text; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l eta -d 'Earliest time to run: ISO 8601, or an offset such as +5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l countdown -d 'Time to wait before it runs: seconds, or 30s, 5m, 1h30m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l expires -d 'Don\'t run it after this: ISO 8601, seconds, or 30s, 5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l task-id -d 'Id of the task [default: a fresh UUID]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l time-limit -d 'Hard time limit: seconds, or 30s, 5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l soft-time-limit -d 'Soft time limit: seconds, or 30s, 5m' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l header -d 'A header of the message; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l serializer -d 'Content type of the arguments' -r -f -a "json\t''
+msgpack\t''
+yaml\t''"
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l compression -d 'Compression of the arguments' -r -f -a "gzip\t''
+zlib\t''
+bzip2\t''
+zstd\t''"
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l queue -d 'Queue to send it to' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l exchange -d 'Exchange to send it to' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l routing-key -d 'Routing key to send it with' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l priority -d 'Priority, 0 to 9; which end is urgent depends on the broker' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s w -l wait -d 'Wait for the result, at most SECS, and print it' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
+bar\t'A bar'
+plain\t'One line per change of state or tenth of the way'
+json\t'One JSON object per change'
+none\t'Nothing'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l ignore-result -d 'Store no result'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l dry-run -d 'Print the message instead of sending it'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s w -l wait -d 'Wait until it is there, at most SECS' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l progress -d 'Wait, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
+bar\t'A bar'
+plain\t'One line per change of state or tenth of the way'
+json\t'One JSON object per change'
+none\t'Nothing'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s t -l task -d 'Name of the task, for display' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l watch -d 'Wait, and print every change: a bar on a terminal, lines in a pipe, NDJSON with -j'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l traceback -d 'Show the traceback instead'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l children -d 'Show the tasks that it sent, and theirs'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l forget -d 'Remove the result once it was shown'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "active" -d 'List of tasks currently being executed'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "active_queues" -d 'List the task queues a worker is currently consuming from'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "clock" -d 'Get current logical clock value'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "conf" -d 'List configuration'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "memdump" -d 'Dump statistics of previous memsample requests'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "memsample" -d 'Sample current RSS memory usage'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "objgraph" -d 'Create graph of uncollected objects (memory-leak debugging)'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "ping" -d 'Ping worker(s)'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "query_task" -d 'Query for task information by id'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "registered" -d 'List of registered tasks'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "report" -d 'Information about Celery installation for bug reports'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "reserved" -d 'List of currently reserved tasks, not including scheduled/active'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "revoked" -d 'List of revoked task-ids'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "scheduled" -d 'List of currently scheduled ETA/countdown tasks'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -f -a "stats" -d 'Request worker statistics/information'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from active_queues" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from clock" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from conf" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memdump" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from memsample" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from objgraph" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from ping" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from query_task" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from registered" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from report" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from reserved" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from revoked" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from scheduled" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -f -a "revoke" -d 'Revoke task by task id (or list of ids)'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -f -a "shutdown" -d 'Shutdown worker(s)'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l signal -d 'Signal to end it with, such as SIGKILL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l terminate -d 'End it if it runs'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s Q -l queues -d 'Comma separated list of queues to purge [default: all known]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s X -l exclude-queues -d 'Comma separated list of queues to leave alone' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s f -l force -l yes -d 'Don\'t ask'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l dry-run -d 'Count the messages and leave them'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'
