@@ -5,13 +5,13 @@
 //! messages or results. Mirrors what `sqlalchemy.create_engine("sqlite:///…")` gives kombu and Celery.
 
 mod error;
+mod file;
 mod location;
-mod open;
 mod thread;
 mod watch;
 
 pub use self::error::{Kind, SqliteError};
+pub use self::file::{Durability, OpenOptions, is_identifier, open};
 pub use self::location::Location;
-pub use self::open::{Durability, OpenOptions, is_identifier, open};
 pub use self::thread::Thread;
 pub use self::watch::{Watch, announce};

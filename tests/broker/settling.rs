@@ -104,10 +104,6 @@ async fn closing_gives_back_in_order(fx: Fixture) {
     let deliveries = take_n(&mut consumer, 2).await;
     unacked_becomes(&broker, 4).await;
     broker.close().await.unwrap();
-    assert!(
-        consumer.recv().await.is_some_and(|d| body(&d) == "3"),
-        "what was fetched is there"
-    );
     drop((consumer, deliveries));
     let broker = fx.connect_with("celery").await;
     assert_eq!(broker.unacked_count().await.unwrap(), Some(0));
