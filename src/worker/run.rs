@@ -48,6 +48,7 @@ pub struct Worker {
     info: Info,
     tasks: Registry,
     queues: Vec<Queue>,
+    state: Arc<State>,
 }
 
 impl Worker {
@@ -95,6 +96,7 @@ impl Worker {
             info,
             tasks,
             queues,
+            state: Arc::default(),
         })
     }
 
@@ -102,6 +104,12 @@ impl Worker {
     #[must_use]
     pub fn info(&self) -> &Info {
         &self.info
+    }
+
+    /// What it is doing, for whoever wants to look while it runs.
+    #[must_use]
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.state)
     }
 
     /// Runs until `shutdown` asks to stop. `ready` is called whenever the worker starts to take tasks: at first, and
@@ -316,7 +324,7 @@ impl Worker {
             self.event_options(),
             groups,
         ));
-        let state = Arc::new(State::default());
+        let state = Arc::clone(&self.state);
         state.lock().autoscale = self.info.autoscale;
         let limits = TimeLimits {
             soft: self

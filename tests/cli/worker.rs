@@ -136,3 +136,25 @@ fn what_keeps_a_worker_from_starting_is_said_and_not_only_logged() {
     rcelery.run(&["worker", "-A", "proj"]).exit(78);
     rcelery.run(&["worker", "--", "worker.nosuch=1"]).exit(78);
 }
+
+#[test]
+fn usr1_says_what_runs_and_the_worker_goes_on() {
+    let rcelery = Rcelery::new();
+    let mut worker = rcelery.worker(&["-n", "w1@box", "-c", "2"]);
+    let id = rcelery
+        .run(&["send", "demo.sleep", "-a", "[60]"])
+        .ok()
+        .to_owned();
+    worker.wait_for("received", patience());
+    worker.signal(Signal::SIGUSR1);
+    worker.wait_for(&format!("\n  demo.sleep[{id}]"), patience());
+    assert!(
+        worker.stderr().contains("queues: celery\nrunning: 1\n"),
+        "{}",
+        worker.stderr()
+    );
+    assert_eq!(
+        rcelery.run(&["status"]).exit(0).stdout,
+        "->  w1@box: OK\n\n1 node online.\n"
+    );
+}

@@ -1,5 +1,6 @@
 //! `rcelery worker`.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -15,12 +16,14 @@ use crate::cli::context::{Context, Farewell, GlobalArgs, is_config_file};
 use crate::cli::daemon::{self, Identity, Pidfile};
 use crate::cli::error::{Failure, Kind, Silent};
 use crate::cli::logging::{self, LogLevel};
+use crate::cli::output::progress::rough;
 use crate::cli::parse;
 use crate::cli::signals::{Asked, WorkerSignals};
 use crate::config::Override;
 use crate::protocol::Nodename;
 use crate::shutdown::Shutdown;
-use crate::worker::{Worker, WorkerOptions};
+use crate::worker::state::Phase;
+use crate::worker::{State, Worker, WorkerOptions};
 
 /// Run tasks
 ///
@@ -406,6 +409,41 @@ impl WorkerArgs {
     }
 }
 
+/// What a worker is doing, for USR1.
+fn doing(state: &State) -> String {
+    let tables = state.lock();
+    let mut text = format!(
+        "up {}, {} slots, prefetch {}\nqueues: {}",
+        rough(state.uptime()),
+        tables.concurrency,
+        tables.prefetch_count,
+        tables
+            .queues
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    );
+    for (label, phase) in [
+        ("running", Phase::Active),
+        ("reserved", Phase::Reserved),
+        ("scheduled", Phase::Scheduled),
+    ] {
+        let requests = tables.requests(phase);
+        let _ = write!(text, "\n{label}: {}", requests.len());
+        for request in requests.iter().take(MOST_SHOWN) {
+            let _ = write!(text, "\n  {}[{}]", request.task(), request.id());
+        }
+        if requests.len() > MOST_SHOWN {
+            text.push_str("\n  …");
+        }
+    }
+    text
+}
+
+/// So many tasks of each phase are listed.
+const MOST_SHOWN: usize = 100;
+
 /// `%n` node name, `%h` host, `%d` domain, `%p` both, `%%`; `%i` and `%I` count pool processes, of which this is none.
 fn expand(template: &str, node: &Nodename) -> String {
     let host = node.as_str().split_once('@').map_or("", |(_, host)| host);
@@ -472,7 +510,10 @@ impl WorkerArgs {
             // The terminal may be gone; the signal counts all the same.
             let _ = cx.out.line(format!("\n{line}"));
         };
-        let dump = || {};
+        let state = worker.state();
+        let dump = || {
+            let _ = cx.out.error(doing(&state));
+        };
         let has_terminal = io::stdout().is_terminal();
         let mut waits = cx.global.detached;
         let ready = || {
