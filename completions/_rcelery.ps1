@@ -62,8 +62,8 @@ Register-ArgumentCompleter -Native -CommandName 'rcelery' -ScriptBlock {
             break
         }
         'rcelery;worker' {
-            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Name of the node; %h host name, %n its first part, %d its domain [default: celery@%h]')
-            [CompletionResult]::new('--hostname', '--hostname', [CompletionResultType]::ParameterName, 'Name of the node; %h host name, %n its first part, %d its domain [default: celery@%h]')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Name of the node; %h host name, %n its first part, %d its domain (celery@%h unless given)')
+            [CompletionResult]::new('--hostname', '--hostname', [CompletionResultType]::ParameterName, 'Name of the node; %h host name, %n its first part, %d its domain (celery@%h unless given)')
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Logging level')
             [CompletionResult]::new('--loglevel', '--loglevel', [CompletionResultType]::ParameterName, 'Logging level')
             [CompletionResult]::new('-S', '-S ', [CompletionResultType]::ParameterName, 'File that keeps revoked ids over restarts')

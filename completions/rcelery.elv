@@ -58,8 +58,8 @@ set edit:completion:arg-completer[rcelery] = {|@words|
             cand help 'Explain a command, the exit codes or the configuration'
         }
         &'rcelery;worker'= {
-            cand -n 'Name of the node; %h host name, %n its first part, %d its domain [default: celery@%h]'
-            cand --hostname 'Name of the node; %h host name, %n its first part, %d its domain [default: celery@%h]'
+            cand -n 'Name of the node; %h host name, %n its first part, %d its domain (celery@%h unless given)'
+            cand --hostname 'Name of the node; %h host name, %n its first part, %d its domain (celery@%h unless given)'
             cand -l 'Logging level'
             cand --loglevel 'Logging level'
             cand -S 'File that keeps revoked ids over restarts'

@@ -59,7 +59,7 @@ complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "purge" -d 'Erase al
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "man" -d 'Write the man pages'
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "help" -d 'Explain a command, the exit codes or the configuration'
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s n -l hostname -d 'Name of the node; %h host name, %n its first part, %d its domain [default: celery@%h]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s n -l hostname -d 'Name of the node; %h host name, %n its first part, %d its domain (celery@%h unless given)' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s l -l loglevel -d 'Logging level' -r -f -a "DEBUG\t'Everything'
 INFO\t'The life of tasks and of the worker'
 WARNING\t'What was coped with'

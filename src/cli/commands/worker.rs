@@ -36,7 +36,7 @@ Examples:
   rcelery worker --detach --pidfile /run/rcelery.pid -f /var/log/rcelery.log
   rcelery worker -- worker.prefetch_multiplier=1 task.acks_late=true")]
 pub(crate) struct WorkerArgs {
-    /// Name of the node; %h host name, %n its first part, %d its domain [default: celery@%h]
+    /// Name of the node; %h host name, %n its first part, %d its domain (celery@%h unless given)
     #[arg(
         short = 'n',
         long,

@@ -21,7 +21,7 @@ pub(crate) fn line(value: &Value) -> String {
     out
 }
 
-/// As [`line`], non-ASCII escaped, as Python's `json.dumps` writes it.
+/// As [`line()`], non-ASCII escaped, as Python's `json.dumps` writes it.
 pub(crate) fn ascii_line(value: &Value) -> String {
     let mut out = String::new();
     Writer {
