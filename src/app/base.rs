@@ -12,8 +12,10 @@ use super::Call;
 use crate::backend::{self, Backend, BackendError};
 use crate::broker::{self, Broker, BrokerError, BrokerUrl};
 use crate::config::{ConfigError, Settings};
+use crate::events::{self, Dispatcher, Groups};
 use crate::producer::{Composer, Connect, Producer, SendError};
 use crate::protocol::codec::Accept;
+use crate::protocol::event::Origin;
 use crate::protocol::{Map, ProtocolError, Queue, ResultTuple, Signature, Value};
 use crate::result::AsyncResult;
 use crate::task::{self, BlockingTask, Context, Registry, Runnable, Task};
@@ -264,7 +266,32 @@ impl App {
             origin: format!("gen{}@{}", std::process::id(), host.to_string_lossy()),
             reply_to: Uuid::new_v4().to_string(),
         };
-        Producer::new(composer, Box::new(Connector(self.without_connections())))
+        let origin = Origin {
+            hostname: composer.origin.clone(),
+            utcoffset: utc_offset(&self.0.settings),
+            pid: std::process::id(),
+        };
+        let groups = Groups {
+            tasks: self.0.settings.task_send_sent_event,
+            workers: false,
+        };
+        let events = Dispatcher::new(origin, Arc::default(), self.event_options(), groups);
+        let connect = Box::new(Connector(self.without_connections()));
+        Producer::new(composer, connect, events)
+    }
+
+    /// How events travel.
+    #[must_use]
+    pub fn event_options(&self) -> events::Options {
+        let s = &self.0.settings;
+        events::Options {
+            exchange: s.event_exchange.clone(),
+            queue_prefix: s.event_queue_prefix.clone(),
+            ttl: s.event_queue_ttl,
+            expires: s.event_queue_expires,
+            control_exchange: s.control_exchange.clone(),
+            accept: self.accept().unwrap_or_default(),
+        }
     }
 
     /// The same app without its shared connections: what the producer holds, so that it does not hold itself.
@@ -387,6 +414,12 @@ impl App {
             backend.close().await;
         }
     }
+}
+
+/// Hours west of UTC, as events tell it.
+pub(super) fn utc_offset(settings: &Settings) -> f64 {
+    let offset = settings.time_zone().to_offset(jiff::Timestamp::now());
+    f64::from(offset.seconds()) / -3600.0
 }
 
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use super::{Composer, Outgoing, SendError};
 use crate::backend::{Backend, BackendError};
 use crate::broker::{Broker, BrokerError, Destination, Routed};
 use crate::canvas::{self, Step};
+use crate::events::Dispatcher;
 use crate::protocol::{Map, Message, ResultTuple, Signature, Value};
 use crate::task::Caller;
 
@@ -38,16 +39,19 @@ struct Link {
 pub struct Producer {
     composer: Composer,
     connect: Box<dyn Connect>,
+    /// Makes `task-sent` events (`task_send_sent_event`).
+    events: Dispatcher,
     link: Mutex<Link>,
 }
 
 impl Producer {
     /// A producer without a connection yet.
     #[must_use]
-    pub fn new(composer: Composer, connect: Box<dyn Connect>) -> Self {
+    pub fn new(composer: Composer, connect: Box<dyn Connect>, events: Dispatcher) -> Self {
         Self {
             composer,
             connect,
+            events,
             link: Mutex::default(),
         }
     }
@@ -107,11 +111,7 @@ impl Producer {
         let mut tries = 0;
         let routed = loop {
             let queues: Vec<_> = batch.iter().filter_map(|o| o.queue.as_ref()).collect();
-            let messages = batch
-                .iter()
-                .map(|o| (o.destination.clone(), o.message.clone()))
-                .collect();
-            match self.publish(&queues, messages).await {
+            match self.publish(&queues, &batch).await {
                 Ok(routed) => break routed,
                 Err(error) => match policy.pause(tries, &error) {
                     Some(pause) => {
@@ -141,7 +141,7 @@ impl Producer {
     async fn publish(
         &self,
         queues: &[&crate::protocol::Queue],
-        messages: Vec<(Destination, Message)>,
+        batch: &[Outgoing],
     ) -> Result<Vec<Routed>, BrokerError> {
         let broker = {
             let mut link = self.link.lock().await;
@@ -163,7 +163,19 @@ impl Producer {
             }
             broker
         };
-        let result = broker.publish(messages).await;
+        let mut messages: Vec<(Destination, Message)> = batch
+            .iter()
+            .map(|o| (o.destination.clone(), o.message.clone()))
+            .collect();
+        if self.composer.settings.task_send_sent_event && broker.capabilities().fanout {
+            let sent = |o| self.events.message(&*broker, "task-sent", sent(o));
+            messages.extend(batch.iter().map(sent));
+        }
+        let mut result = broker.publish(messages).await;
+        if let Ok(routed) = &mut result {
+            // Nobody need listen to events.
+            routed.truncate(batch.len());
+        }
         if result.as_ref().is_err_and(BrokerError::is_transient) {
             let mut link = self.link.lock().await;
             if link
@@ -186,6 +198,31 @@ impl Producer {
             tracing::debug!("closing the producer's connection: {error}");
         }
     }
+}
+
+/// The fields of a `task-sent` event.
+fn sent(outgoing: &Outgoing) -> Map {
+    let headers = &outgoing.message.headers;
+    let header = |name: &str| headers.get(name).cloned().unwrap_or_default();
+    let destination = &outgoing.destination;
+    let queue = outgoing.queue.as_ref();
+    let queue = queue.map_or(destination.routing_key.as_str(), |q| q.name.as_str());
+    let fields = [
+        ("uuid", outgoing.task_id.as_str().into()),
+        ("root_id", header("root_id")),
+        ("parent_id", header("parent_id")),
+        ("name", header("task")),
+        ("args", header("argsrepr")),
+        ("kwargs", header("kwargsrepr")),
+        ("retries", header("retries")),
+        ("eta", header("eta")),
+        ("expires", header("expires")),
+        ("queue", queue.into()),
+        ("exchange", destination.exchange.as_str().into()),
+        ("routing_key", destination.routing_key.as_str().into()),
+    ];
+    let field = |(name, value): (&str, Value)| (name.to_owned(), value);
+    fields.into_iter().map(field).collect()
 }
 
 /// The task that watches a chord where the back end has no counters.

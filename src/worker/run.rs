@@ -321,7 +321,7 @@ impl Worker {
         let events = Arc::new(Dispatcher::new(
             origin,
             Arc::clone(&clock),
-            self.event_options(),
+            self.app.event_options(),
             groups,
         ));
         let state = Arc::clone(&self.state);
@@ -378,19 +378,7 @@ impl Worker {
                 expires: settings.control_queue_expires,
                 accept: core.accept.clone(),
             },
-            events: self.event_options(),
-        }
-    }
-
-    fn event_options(&self) -> crate::events::Options {
-        let settings = self.app.settings();
-        crate::events::Options {
-            exchange: settings.event_exchange.clone(),
-            queue_prefix: settings.event_queue_prefix.clone(),
-            ttl: settings.event_queue_ttl,
-            expires: settings.event_queue_expires,
-            control_exchange: settings.control_exchange.clone(),
-            accept: self.app.accept().unwrap_or_default(),
+            events: self.app.event_options(),
         }
     }
 }
