@@ -17,7 +17,7 @@ use crate::producer::{Composer, Connect, Producer, SendError};
 use crate::protocol::codec::Accept;
 use crate::protocol::event::Origin;
 use crate::protocol::{Map, ProtocolError, Queue, ResultTuple, Signature, Value};
-use crate::result::AsyncResult;
+use crate::result::{AsyncResult, GroupResult};
 use crate::task::{self, BlockingTask, Context, Registry, Runnable, Task};
 
 /// Settings and tasks. Clones share their connections; the first send or read opens them.
@@ -342,7 +342,33 @@ impl App {
         Call::new(self.clone(), signature, problem)
     }
 
-    /// A call of any task, by name.
+    /// A call of a task of this program with some of its arguments, to be named one by one: for the steps of a chain
+    /// that get the result of the one before as their first.
+    ///
+    /// ```
+    /// # use rcelery::{App, Context, Task, TaskResult};
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct Add { x: i64, y: i64 }
+    /// # impl Task for Add {
+    /// #     const NAME: &'static str = "tasks.add";
+    /// #     type Output = i64;
+    /// #     async fn run(self, _cx: &Context) -> TaskResult<i64> { Ok(self.x + self.y) }
+    /// # }
+    /// # let app = App::new();
+    /// let chain = app.signature(Add { x: 1, y: 2 }) | app.partial::<Add>().kwarg("y", &10);
+    /// ```
+    #[must_use]
+    pub fn partial<T: Task>(&self) -> Call<T::Output> {
+        self.send_task(T::NAME).cast()
+    }
+
+    /// As [`App::partial`], for a blocking task.
+    #[must_use]
+    pub fn blocking_partial<T: BlockingTask>(&self) -> Call<T::Output> {
+        self.send_task(T::NAME).cast()
+    }
+
+    /// A call of any task, by name: `send_task("proj.add").args([2, 3])`.
     #[must_use]
     pub fn send_task(&self, name: &str) -> Call<Value> {
         Call::new(self.clone(), Signature::new(name), None)
@@ -362,36 +388,38 @@ impl App {
         self.signature(task).apply_async().await
     }
 
-    /// Sends many calls in few round trips; the results are in their order.
+    /// As [`App::delay`], for a blocking task.
     ///
     /// # Errors
-    /// If one cannot be sent; those of its batch may have been.
+    /// As [`App::delay`].
+    pub async fn blocking_delay<T: BlockingTask>(
+        &self,
+        task: T,
+    ) -> Result<AsyncResult<T::Output>, SendError> {
+        self.blocking_signature(task).apply_async().await
+    }
+
+    /// Sends many calls in one batch; the results are in their order.
+    ///
+    /// # Errors
+    /// If one cannot be sent: before the first is sent if its arguments or options are wrong, else some may have been.
     pub async fn send_many<R>(
         &self,
-        calls: Vec<Call<R>>,
+        calls: impl IntoIterator<Item = Call<R>>,
     ) -> Result<Vec<AsyncResult<R>>, SendError> {
+        let signatures: Result<Vec<Signature>, ProtocolError> =
+            calls.into_iter().map(Call::into_signature).collect();
         let producer = self.producer().await;
         let backend = self.backend().await?;
         let caller = task::current();
-        let now = jiff::Timestamp::now();
-        let mut batch = Vec::with_capacity(calls.len());
-        for call in calls {
-            batch.push(producer.composer().compose(
-                &call.into_signature()?,
-                caller.as_ref(),
-                now,
-            )?);
-        }
-        let ids: Vec<String> = batch.iter().map(|o| o.task_id.clone()).collect();
-        producer.send(batch).await?;
-        let result = |id: String| {
-            let result = ResultTuple::task(&id);
+        let sent = producer.apply_many(signatures?, caller.as_ref()).await?;
+        let result = |result: ResultTuple| {
             if let Some(caller) = &caller {
                 caller.add_child(result.clone());
             }
             AsyncResult::new(result, Arc::clone(&backend))
         };
-        Ok(ids.into_iter().map(result).collect())
+        Ok(sent.into_iter().map(result).collect())
     }
 
     /// The result of a task that was sent before, by its id.
@@ -403,6 +431,19 @@ impl App {
             ResultTuple::task(task_id),
             self.backend().await?,
         ))
+    }
+
+    /// The members of a group that was saved with [`GroupResult::save`], by its id; none if it was not.
+    ///
+    /// # Errors
+    /// If the back end cannot be reached or read.
+    pub async fn group_result<R>(
+        &self,
+        group_id: &str,
+    ) -> Result<Option<GroupResult<R>>, BackendError> {
+        let backend = self.backend().await?;
+        let saved = backend.restore_group(group_id).await?;
+        Ok(saved.and_then(|saved| GroupResult::new(saved, backend)))
     }
 
     /// Closes the connections that clones of this app share.

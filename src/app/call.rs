@@ -7,22 +7,37 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::App;
 use super::base::merge;
+use crate::canvas;
 use crate::producer::{Outgoing, SendError};
-use crate::protocol::{Map, ProtocolError, ResultTuple, Signature, Value, time};
+use crate::protocol::{Map, ProtocolError, Signature, Value, time};
 use crate::result::AsyncResult;
 use crate::task;
 
-/// A call of a task that returns `R`.
-#[derive(Debug, Clone)]
+/// A call of a task that returns `R`, or a canvas of calls whose result is an `R`.
+///
+/// `a | b` is a chain: see [`Call::then`].
+#[derive(Debug)]
 #[must_use = "a call does nothing until it is sent with `apply_async`"]
 pub struct Call<R> {
     app: App,
     signature: Signature,
     problem: Option<ProtocolError>,
     kind: PhantomData<fn() -> R>,
+}
+
+impl<R> Clone for Call<R> {
+    fn clone(&self) -> Self {
+        Self {
+            app: self.app.clone(),
+            signature: self.signature.clone(),
+            problem: self.problem.clone(),
+            kind: PhantomData,
+        }
+    }
 }
 
 impl<R> Call<R> {
@@ -47,15 +62,39 @@ impl<R> Call<R> {
         self
     }
 
-    /// Positional arguments.
-    pub fn args(mut self, args: Vec<Value>) -> Self {
-        self.signature.args = args;
+    /// Positional arguments, in the place of those it has: `args([2, 3])`.
+    pub fn args<A: Into<Value>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.signature.args = args.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Keyword arguments.
-    pub fn kwargs(mut self, kwargs: Map) -> Self {
-        self.signature.kwargs = kwargs;
+    /// Keyword arguments, in the place of those it has: `kwargs([("x", 2), ("y", 3)])`.
+    pub fn kwargs<K: Into<String>, V: Into<Value>>(
+        mut self,
+        kwargs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        let kwargs = kwargs.into_iter().map(|(k, v)| (k.into(), v.into()));
+        self.signature.kwargs = kwargs.collect();
+        self
+    }
+
+    /// One more positional argument, of any type.
+    pub fn arg<A: Serialize + ?Sized>(mut self, value: &A) -> Self {
+        match Value::from_serialize(value) {
+            Ok(value) => self.signature.args.push(value),
+            Err(error) => self.problem = self.problem.or(Some(error)),
+        }
+        self
+    }
+
+    /// One more keyword argument, of any type.
+    pub fn kwarg<A: Serialize + ?Sized>(mut self, name: &str, value: &A) -> Self {
+        match Value::from_serialize(value) {
+            Ok(value) => {
+                self.signature.kwargs.insert(name.to_owned(), value);
+            }
+            Err(error) => self.problem = self.problem.or(Some(error)),
+        }
         self
     }
 
@@ -172,8 +211,22 @@ impl<R> Call<R> {
 
     /// Does not take the result of the task before it in a chain.
     pub fn immutable(mut self) -> Self {
-        self.signature.immutable = true;
+        let changed = canvas::set_immutable(&mut self.signature);
+        self.problem = self.problem.or(changed.err());
         self
+    }
+
+    /// The same call, its result read as another type: for canvases of tasks that return different things.
+    pub fn cast<S>(self) -> Call<S> {
+        Call::new(self.app, self.signature, self.problem)
+    }
+
+    pub(super) fn into_parts(self) -> (Signature, Option<ProtocolError>) {
+        (self.signature, self.problem)
+    }
+
+    pub(super) fn app(&self) -> &App {
+        &self.app
     }
 
     /// The call as data: for canvas.
@@ -187,7 +240,7 @@ impl<R> Call<R> {
         }
     }
 
-    /// The message that would be sent.
+    /// The message that would be sent: of one task, not of a canvas.
     ///
     /// # Errors
     /// As [`Call::apply_async`], before sending.
@@ -205,14 +258,7 @@ impl<R> Call<R> {
     /// If an argument or option is wrong, the broker cannot be reached, or no queue takes the message.
     pub async fn apply_async(self) -> Result<AsyncResult<R>, SendError> {
         let app = self.app.clone();
-        let signature = self.into_signature()?;
-        let producer = app.producer().await;
-        let backend = app.backend().await?;
-        let caller = task::current();
-        let result: ResultTuple = producer.apply(signature, caller.as_ref()).await?;
-        if let Some(caller) = &caller {
-            caller.add_child(result.clone());
-        }
-        Ok(AsyncResult::new(result, backend))
+        let mut results = app.send_many([self]).await?;
+        Ok(results.pop().expect("there is a result for each call"))
     }
 }

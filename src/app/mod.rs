@@ -4,6 +4,7 @@
 
 mod base;
 mod call;
+mod canvas;
 mod demo;
 
 pub use self::base::App;

@@ -71,30 +71,51 @@ impl Producer {
         signature: Signature,
         caller: Option<&Caller>,
     ) -> Result<ResultTuple, SendError> {
-        let plan = canvas::plan(signature)?;
+        let mut results = self.apply_many(vec![signature], caller).await?;
+        Ok(results.pop().expect("there is a result for each signature"))
+    }
+
+    /// Applies many in one batch; the results are in their order.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub async fn apply_many(
+        &self,
+        signatures: Vec<Signature>,
+        caller: Option<&Caller>,
+    ) -> Result<Vec<ResultTuple>, SendError> {
         let now = Timestamp::now();
-        let mut batch = Vec::new();
-        for step in plan.steps {
-            match step {
-                Step::Send(sig) => batch.push(self.composer.compose(&sig, caller, now)?),
-                Step::ChordStart {
-                    group_id,
-                    size,
-                    header,
-                    body,
-                } => {
-                    let backend = self.connect.backend().await?;
-                    if backend.counts_chords() {
-                        backend.chord_start(&group_id, size).await?;
-                    } else {
-                        let unlock = unlock(&group_id, &header, &body);
-                        batch.push(self.composer.compose(&unlock, caller, now)?);
+        let mut batch = Vec::with_capacity(signatures.len());
+        let mut counted = Vec::new();
+        let mut results = Vec::with_capacity(signatures.len());
+        for signature in signatures {
+            let plan = canvas::plan(signature)?;
+            for step in plan.steps {
+                match step {
+                    Step::Send(sig) => batch.push(self.composer.compose(&sig, caller, now)?),
+                    Step::ChordStart {
+                        group_id,
+                        size,
+                        header,
+                        body,
+                    } => {
+                        let backend = self.connect.backend().await?;
+                        if backend.counts_chords() {
+                            counted.push((backend, group_id, size));
+                        } else {
+                            let unlock = unlock(&group_id, &header, &body);
+                            batch.push(self.composer.compose(&unlock, caller, now)?);
+                        }
                     }
                 }
             }
+            results.push(plan.result);
+        }
+        for (backend, group_id, size) in counted {
+            backend.chord_start(&group_id, size).await?;
         }
         self.send(batch).await?;
-        Ok(plan.result)
+        Ok(results)
     }
 
     /// Publishes messages, in order, declaring their queues first. A lost connection is opened again and the publish

@@ -40,7 +40,22 @@ pub struct Exit {
     pub cut_off: usize,
 }
 
-/// A worker that has not been started.
+/// A worker that has not been started: what `rcelery worker` runs, to be run inside of a program of one's own.
+///
+/// ```no_run
+/// # async fn example(app: rcelery::App) -> Result<(), Box<dyn std::error::Error>> {
+/// use rcelery::{Shutdown, Worker, WorkerOptions};
+///
+/// let options = WorkerOptions { concurrency: Some(4), ..WorkerOptions::default() };
+/// let worker = Worker::new(app, options).await?;
+/// let shutdown = Shutdown::new();
+/// let running = tokio::spawn(worker.run(shutdown.clone(), || println!("ready")));
+/// // …
+/// shutdown.warm(); // let running tasks finish
+/// running.await??;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Worker {
     app: App,

@@ -1,4 +1,4 @@
-//! The result of a task that was sent: ask for its state, wait for it, forget it.
+//! The result of one task, chain or chord, or of a group as one value.
 //!
 //! Mirrors `celery.result.AsyncResult`.
 
@@ -7,63 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::{Instant, timeout_at};
 
+use super::{GroupResult, ResultError, gather};
 use crate::backend::{Backend, BackendError, Changes};
-use crate::protocol::{Exception, ProtocolError, ResultMeta, ResultTuple, State, Value};
-use crate::task;
-
-/// Why there is no value.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ResultError {
-    /// The task failed; Celery raises its exception here.
-    #[error("task {task_id} failed: {exception}")]
-    Failed {
-        /// The task.
-        task_id: String,
-        /// What it raised.
-        exception: Box<Exception>,
-        /// The worker's traceback.
-        traceback: Option<String>,
-    },
-    /// The task was revoked, terminated or expired: the exception says which.
-    #[error("task {task_id} was revoked: {exception}")]
-    Revoked {
-        /// The task.
-        task_id: String,
-        /// `TaskRevokedError` with its reason.
-        exception: Box<Exception>,
-    },
-    /// The wait was over before the task.
-    #[error("no result of task {task_id} after {} s", .waited.as_secs_f64())]
-    Timeout {
-        /// The task.
-        task_id: String,
-        /// How long it was waited for.
-        waited: Duration,
-    },
-    /// A task waits for another: with all slots waiting, nothing would run.
-    #[error(
-        "never wait for a result within a task: a worker whose slots all wait never ends \
-         (chain the tasks, or allow it with `Context::allow_join_result`)"
-    )]
-    WithinTask,
-    /// The back end cannot be reached or read.
-    #[error(transparent)]
-    Backend(#[from] BackendError),
-    /// The value is not of the type that was asked for.
-    #[error("the result of task {task_id} is of another type")]
-    Type {
-        /// The task.
-        task_id: String,
-        /// What does not fit.
-        #[source]
-        source: ProtocolError,
-    },
-}
+use crate::protocol::{ResultMeta, ResultTuple, State, Value};
 
 /// The result of a task, by its id. `T` is what the task returns.
+///
+/// The result of a chain or chord is that of its last task, and [`parent`](AsyncResult::parent) leads back to what came
+/// before. The result of a group is the list of its members' values; [`group`](AsyncResult::group) has the members.
 #[derive(Debug)]
 pub struct AsyncResult<T = Value> {
     result: ResultTuple,
@@ -111,6 +63,12 @@ impl<T> AsyncResult<T> {
         Some(AsyncResult::new(parent.clone(), Arc::clone(&self.backend)))
     }
 
+    /// The members, if this is the result of a group.
+    #[must_use]
+    pub fn group<R>(&self) -> Option<GroupResult<R>> {
+        GroupResult::new(self.result.clone(), Arc::clone(&self.backend))
+    }
+
     /// The same result, read as another type.
     #[must_use]
     pub fn cast<U>(self) -> AsyncResult<U> {
@@ -119,14 +77,13 @@ impl<T> AsyncResult<T> {
 
     /// Everything that is stored; PENDING if nothing is.
     ///
+    /// Of a group: SUCCESS with the list of values once all members have succeeded, the end of one that has not, else
+    /// PENDING.
+    ///
     /// # Errors
     /// If the back end cannot be reached or read.
     pub async fn meta(&self) -> Result<ResultMeta, BackendError> {
-        Ok(self
-            .backend
-            .get(self.id())
-            .await?
-            .unwrap_or_else(|| ResultMeta::pending(self.id())))
+        gather::now(&*self.backend, &self.result).await
     }
 
     /// The state.
@@ -185,32 +142,35 @@ impl<T> AsyncResult<T> {
         Ok(self.meta().await?.traceback)
     }
 
-    /// What the task has sent: links, the next step of a chain, and its own calls.
+    /// What the task has sent: links, the next step of a chain, and its own calls. Of a group: its members.
     ///
     /// # Errors
     /// As [`AsyncResult::meta`].
     pub async fn children(&self) -> Result<Vec<AsyncResult>, BackendError> {
-        let children = self.meta().await?.children.unwrap_or_default();
+        let children = match &self.result.members {
+            Some(members) => members.clone(),
+            None => self.meta().await?.children.unwrap_or_default(),
+        };
         Ok(children
             .into_iter()
             .map(|c| AsyncResult::new(c, Arc::clone(&self.backend)))
             .collect())
     }
 
-    /// Removes what is stored.
+    /// Removes what is stored: of this task and those before it in its chain, and of a group's members.
     ///
     /// # Errors
     /// If the back end cannot be reached.
     pub async fn forget(&self) -> Result<(), BackendError> {
-        self.backend.forget(self.id()).await
+        gather::forget(&*self.backend, &self.result).await
     }
 
-    /// Watches the task: its present state, then every change.
+    /// Watches the task: its present state, then every change. Of a group, those of all members.
     ///
     /// # Errors
     /// If the back end cannot be reached.
     pub async fn changes(&self) -> Result<Changes, BackendError> {
-        self.backend.watch(&[self.id().to_owned()]).await
+        self.backend.watch(&gather::leaves(&self.result)).await
     }
 
     /// Waits until the task is over, and returns everything that is stored, whether it succeeded or not.
@@ -220,38 +180,16 @@ impl<T> AsyncResult<T> {
     ///
     /// # Cancel safety
     /// Safe: nothing is changed.
-    pub async fn wait_meta(&self, timeout: Option<Duration>) -> Result<ResultMeta, ResultError> {
-        if task::current().is_some_and(|caller| !caller.may_join) {
-            return Err(ResultError::WithinTask);
-        }
-        let started = Instant::now();
-        let watch = async {
-            let mut changes = self.changes().await?;
-            while let Some(meta) = changes.next().await {
-                let meta = meta?;
-                if meta.status.is_ready() {
-                    return Ok(meta);
-                }
-            }
-            Err(BackendError::connection(
-                "the result backend was closed while waiting",
-            ))
-        };
-        match timeout.and_then(|t| started.checked_add(t)) {
-            None => Ok(watch.await?),
-            Some(deadline) => match timeout_at(deadline, watch).await {
-                Ok(meta) => Ok(meta?),
-                Err(_) => Err(ResultError::Timeout {
-                    task_id: self.id().to_owned(),
-                    waited: started.elapsed(),
-                }),
-            },
-        }
+    pub async fn wait_meta(
+        &self,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<ResultMeta, ResultError> {
+        gather::wait(&*self.backend, &self.result, timeout.into()).await
     }
 }
 
 impl<T: DeserializeOwned> AsyncResult<T> {
-    /// Waits for the value; none means without end.
+    /// Waits for the value, at most so long: `get(Duration::from_secs(5))`, or `get(None)` without end.
     ///
     /// # Errors
     /// `Failed` or `Revoked` with the task's exception, `Timeout`, `WithinTask`, `Type` if the value is of another
@@ -259,7 +197,7 @@ impl<T: DeserializeOwned> AsyncResult<T> {
     ///
     /// # Cancel safety
     /// Safe: nothing is changed.
-    pub async fn get(&self, timeout: Option<Duration>) -> Result<T, ResultError> {
+    pub async fn get(&self, timeout: impl Into<Option<Duration>>) -> Result<T, ResultError> {
         self.value_of(self.wait_meta(timeout).await?)
     }
 
@@ -276,24 +214,6 @@ impl<T: DeserializeOwned> AsyncResult<T> {
     /// # Errors
     /// As [`AsyncResult::get`].
     pub fn value_of(&self, meta: ResultMeta) -> Result<T, ResultError> {
-        let task_id = meta.task_id.clone();
-        if meta.status == State::SUCCESS {
-            return meta
-                .result
-                .deserialize()
-                .map_err(|source| ResultError::Type { task_id, source });
-        }
-        let exception = meta
-            .exception()
-            .unwrap_or_else(|| Exception::new("builtins", "Exception", vec![meta.result]));
-        let exception = Box::new(exception);
-        if meta.status == State::REVOKED {
-            return Err(ResultError::Revoked { task_id, exception });
-        }
-        Err(ResultError::Failed {
-            task_id,
-            exception,
-            traceback: meta.traceback,
-        })
+        gather::value_of(meta)
     }
 }

@@ -1,9 +1,10 @@
-//! chain, group and chord as data: freezing ids, linking, and what to publish in which order.
+//! What applying a signature means: freezing ids, linking, and what to publish in which order.
 //!
-//! Mirrors the behaviour of `celery.canvas` when a signature is applied. Nothing is sent here: [`plan`] says what to do.
+//! Mirrors the behaviour of `celery.canvas` when a signature is applied.
 
 use uuid::Uuid;
 
+use super::build;
 use crate::protocol::{Map, ProtocolError, ResultTuple, Signature, Value};
 
 /// One thing to do, in order.
@@ -85,7 +86,7 @@ fn with_args(mut signature: Signature, args: &[Value]) -> Result<Signature, Prot
             let options = group_options(signature.kwargs.get("header"));
             signature
                 .kwargs
-                .insert("header".to_owned(), group_of(&header?, options).to_value());
+                .insert("header".to_owned(), group_of(header?, options).to_value());
         }
         _ => signature
             .args
@@ -158,7 +159,7 @@ fn prepare_chain(chain: &Signature) -> Result<Vec<Signature>, ProtocolError> {
         if is_group(&task)
             && let Some(body) = tasks.pop()
         {
-            tasks.push(chord_of(&task, body));
+            tasks.push(chord_of(&task, &body));
         } else {
             tasks.push(task);
         }
@@ -400,25 +401,19 @@ fn inherit(task: &mut Signature, from: &Signature) {
     }
 }
 
-fn chord_of(header: &Signature, body: Signature) -> Signature {
-    let mut chord = Signature::new("celery.chord");
-    chord.subtask_type = Some("chord".to_owned());
+/// A group that something follows, as the chord that it means.
+fn chord_of(header: &Signature, body: &Signature) -> Signature {
+    let mut chord = build::chord([], body);
     if let Some(id) = body.option("task_id") {
         chord.options.insert("task_id".to_owned(), id.clone());
     }
-    chord
-        .kwargs
-        .insert("kwargs".to_owned(), Value::Map(Map::new()));
     chord.kwargs.insert("header".to_owned(), header.to_value());
-    chord.kwargs.insert("body".to_owned(), body.to_value());
     chord
 }
 
-fn group_of(tasks: &[Signature], options: Map) -> Signature {
-    let mut group = Signature::new("celery.group");
-    group.subtask_type = Some("group".to_owned());
+fn group_of(tasks: Vec<Signature>, options: Map) -> Signature {
+    let mut group = build::group(tasks);
     group.options = options;
-    group.kwargs.insert("tasks".to_owned(), values(tasks));
     group
 }
 
@@ -459,7 +454,7 @@ fn chunks_as_group(chunks: &Signature) -> Result<Signature, ProtocolError> {
             starmap
         })
         .collect();
-    Ok(group_of(&starmaps, chunks.options.clone()))
+    Ok(group_of(starmaps, chunks.options.clone()))
 }
 
 fn is_group(signature: &Signature) -> bool {
@@ -495,7 +490,7 @@ fn header_tasks(chord: &Signature) -> Result<Vec<Signature>, ProtocolError> {
                 Ok(vec![header])
             }
         }
-        list @ Some(Value::List(_)) => members(&group_of(&signatures(list)?, Map::new())),
+        list @ Some(Value::List(_)) => members(&group_of(signatures(list)?, Map::new())),
         _ => Err(ProtocolError::invalid(
             "signature",
             "chord: `header` is missing",
@@ -566,8 +561,8 @@ fn new_id() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Plan, Step, plan, with_result};
-    use crate::protocol::{Map, Signature, Value};
+    use super::{Plan, Step, build, plan, with_result};
+    use crate::protocol::{Signature, Value};
 
     fn task(name: &str) -> Signature {
         Signature::new(name)
@@ -583,31 +578,16 @@ mod tests {
         sig
     }
 
-    fn list(tasks: &[Signature]) -> Value {
-        tasks
-            .iter()
-            .map(Signature::to_value)
-            .collect::<Vec<_>>()
-            .into()
-    }
-
     fn chain(tasks: &[Signature]) -> Signature {
-        canvas("chain", &[("tasks", list(tasks))])
+        build::chain(tasks.iter().cloned())
     }
 
     fn group(tasks: &[Signature]) -> Signature {
-        canvas("group", &[("tasks", list(tasks))])
+        build::group(tasks.iter().cloned())
     }
 
     fn chord(header: &[Signature], body: &Signature) -> Signature {
-        canvas(
-            "chord",
-            &[
-                ("header", group(header).to_value()),
-                ("body", body.to_value()),
-                ("kwargs", Map::new().into()),
-            ],
-        )
+        build::chord(header.iter().cloned(), body)
     }
 
     fn sent(plan: &Plan) -> Vec<&Signature> {
