@@ -1,0 +1,241 @@
+//! Signals, exit codes, and what becomes of tasks at a stop.
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use crate::fixture::{Client, Marks, app, on_both, start};
+use crate::harness::{Store, eventually, in_time, patience, secs};
+
+on_both!(
+    term_lets_a_running_task_finish
+    quit_gives_a_running_task_back
+    two_hundred_tasks_over_stops_and_starts
+);
+
+#[test]
+fn term_stops_an_idle_worker_at_once() {
+    let store = Store::redis();
+    let worker = start(&store, &[]);
+    let out = in_time(secs(3), || worker.terminate());
+    out.exit(0);
+    assert!(
+        out.stdout
+            .contains("\nworker: Warm shutdown (MainProcess)\n"),
+        "{out:?}"
+    );
+}
+
+fn term_lets_a_running_task_finish(store: &mut Store) {
+    let (client, marks) = (Client::on(store), Marks::new(store));
+    let worker = start(store, &[]);
+    let id = client.delay("w.mark", json!([marks.path(), "a", 0.7]));
+    marks.wait("start a");
+    worker.signal(Signal::SIGTERM);
+    worker.signal(Signal::SIGTERM);
+    let out = worker.wait(patience());
+    out.exit(0);
+    assert_eq!(client.value(&id), "a");
+    client.nothing_left();
+}
+
+#[test]
+fn one_interrupt_is_warm() {
+    let store = Store::redis();
+    let (client, marks) = (Client::on(&store), Marks::new(&store));
+    let worker = start(&store, &[]);
+    client.delay("w.mark", json!([marks.path(), "a", 0.5]));
+    marks.wait("start a");
+    worker.signal(Signal::SIGINT);
+    let out = worker.wait(patience());
+    out.exit(0);
+    let said = "\nworker: Hitting Ctrl+C again will initiate cold shutdown, terminating all running tasks!\n\
+                \nworker: Warm shutdown (MainProcess)\n";
+    assert!(out.stdout.ends_with(said), "{out:?}");
+    assert_eq!(marks.count("end a"), 1);
+}
+
+#[test]
+fn two_interrupts_cut_tasks_off() {
+    let store = Store::redis();
+    let (client, marks) = (Client::on(&store), Marks::new(&store));
+    let mut worker = start(&store, &[]);
+    client.delay("w.mark", json!([marks.path(), "a", 60]));
+    marks.wait("start a");
+    worker.signal(Signal::SIGINT);
+    worker.wait_for("Warm shutdown", patience());
+    worker.signal(Signal::SIGINT);
+    let out = worker.wait(secs(5));
+    out.exit(1);
+    assert!(
+        out.stdout
+            .contains("\nworker: Hitting Ctrl+C again will terminate all running tasks!\n"),
+        "{out:?}"
+    );
+    assert_eq!(client.waiting("celery"), 1, "{out:?}");
+}
+
+#[test]
+fn three_interrupts_cut_a_soft_shutdown_short() {
+    let store = Store::redis();
+    let (client, marks) = (Client::on(&store), Marks::new(&store));
+    let mut worker = start(&store, &["--drain-timeout", "60"]);
+    client.delay("w.late", json!([marks.path(), "a", 60]));
+    marks.wait("start a");
+    worker.signal(Signal::SIGINT);
+    worker.wait_for("Warm shutdown", patience());
+    worker.signal(Signal::SIGINT);
+    worker.wait_for(
+        "Initiating Soft Shutdown, terminating in 60.0 seconds",
+        patience(),
+    );
+    worker.signal(Signal::SIGINT);
+    let out = worker.wait(secs(5));
+    out.exit(1);
+    assert!(
+        out.stdout.contains(
+            "\nWaiting gracefully for cold shutdown to complete...\n\nworker: Cold shutdown (MainProcess)\n"
+        ),
+        "{out:?}"
+    );
+    assert_eq!(
+        (client.waiting("celery"), client.unacked()),
+        (1, 0),
+        "{out:?}"
+    );
+}
+
+#[test]
+fn soft_shutdown_lets_short_tasks_finish_and_cuts_long_ones() {
+    let store = Store::redis();
+    let (client, marks) = (Client::on(&store), Marks::new(&store));
+    let worker = start(&store, &["-c", "2", "--drain-timeout", "1.5"]);
+    client.delay("w.mark", json!([marks.path(), "short", 0.8]));
+    client.delay("w.mark", json!([marks.path(), "long", 60]));
+    marks.wait("start short");
+    marks.wait("start long");
+    worker.signal(Signal::SIGQUIT);
+    let out = in_time(secs(6), || worker.wait(patience()));
+    out.exit(1);
+    assert!(
+        out.stderr
+            .contains("Initiating Soft Shutdown, terminating in 1.5 seconds"),
+        "{out:?}"
+    );
+    assert_eq!(marks.count("end short"), 1);
+    assert_eq!(client.waiting("celery"), 1);
+}
+
+/// Early and late ack alike: nothing that was cut off is lost.
+fn quit_gives_a_running_task_back(store: &mut Store) {
+    let (client, marks) = (Client::on(store), Marks::new(store));
+    let worker = start(store, &["-c", "2"]);
+    let early = client.delay("w.mark", json!([marks.path(), "early", 1.5]));
+    let late = client.delay("w.late", json!([marks.path(), "late", 1.5]));
+    marks.wait("start early");
+    marks.wait("start late");
+    worker.signal(Signal::SIGQUIT);
+    let out = in_time(secs(5), || worker.wait(patience()));
+    out.exit(1);
+    assert!(
+        out.stdout.contains("worker: Cold shutdown (MainProcess)"),
+        "{out:?}"
+    );
+    assert_eq!(
+        (client.waiting("celery"), client.unacked()),
+        (2, 0),
+        "{out:?}"
+    );
+    let _second = start(store, &["-c", "2"]);
+    assert_eq!(
+        (client.value(&early), client.value(&late)),
+        (json!("early"), json!("late"))
+    );
+    for n in ["early", "late"] {
+        assert_eq!(marks.count(&format!("start {n}")), 2);
+        assert_eq!(marks.count(&format!("end {n}")), 1);
+    }
+    client.nothing_left();
+}
+
+#[test]
+fn quit_of_an_idle_worker_is_no_failure() {
+    let store = Store::redis();
+    let worker = start(&store, &[]);
+    worker.signal(Signal::SIGQUIT);
+    worker.wait(secs(5)).exit(0);
+}
+
+#[test]
+fn hup_starts_the_worker_anew() {
+    let store = Store::redis();
+    let (client, marks) = (Client::on(&store), Marks::new(&store));
+    let mut worker = start(&store, &["--pidfile", "w.pid"]);
+    let id = client.delay("w.mark", json!([marks.path(), "a", 0.5]));
+    marks.wait("start a");
+    worker.signal(Signal::SIGHUP);
+    eventually("a second `ready.`", patience(), || {
+        let log = worker.log();
+        if log.matches(" ready.").count() == 2 {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    });
+    assert!(
+        worker.stdout().contains("\nRestarting celery worker ("),
+        "{}",
+        worker.log()
+    );
+    assert_eq!(client.value(&id), "a", "it finished first");
+    assert_eq!(client.value(&client.delay("demo.add", json!([2, 3]))), 5);
+    assert!(worker.is_running());
+    worker.terminate().exit(0);
+}
+
+#[test]
+fn usr1_shows_what_the_worker_does() {
+    let store = Store::redis();
+    let (client, marks) = (Client::on(&store), Marks::new(&store));
+    let mut worker = start(&store, &["-c", "1", "-Q", "celery,other"]);
+    let running = client.delay("w.mark", json!([marks.path(), "a", 60]));
+    let held = client.send(client.call("demo.add", json!([1, 1])).countdown(secs(60)));
+    marks.wait("start a");
+    worker.wait_for(&format!("demo.add[{held}] received"), patience());
+    worker.signal(Signal::SIGUSR1);
+    worker.wait_for(&format!("w.mark[{running}]"), patience());
+    for part in ["1 running", "1 scheduled", "prefetch", "celery", "other"] {
+        worker.wait_for(part, patience());
+    }
+    assert!(worker.is_running());
+}
+
+/// Each task once, none lost, over starts and stops while they run.
+fn two_hundred_tasks_over_stops_and_starts(store: &mut Store) {
+    let (client, marks) = (Client::on(store), Marks::new(store));
+    let call = |n: u32| client.call("w.mark", json!([marks.path(), n.to_string(), 0.01]));
+    client.send_many((0..200).map(call).collect());
+    let program = app(store);
+    for stop in 1..=3 {
+        let worker = program.worker(&["-c", "2", "--without-mingle"]);
+        marks.ends(stop * 30, patience());
+        let out = worker.terminate();
+        out.exit(0);
+        assert_eq!(client.unacked(), 0, "{out:?}");
+    }
+    let worker = program.worker(&["-c", "2", "--without-mingle"]);
+    marks.ends(200, patience());
+    worker.terminate().exit(0);
+    client.nothing_left();
+    let mut seen: Vec<u32> = marks
+        .lines()
+        .iter()
+        .filter_map(|l| l.strip_prefix("start ")?.parse().ok())
+        .collect();
+    assert_eq!(seen.len(), 200, "one start each");
+    // Two slots: neighbours may swap, what was given back may not fall behind.
+    for pair in seen.windows(2) {
+        assert!(pair[1] + 3 > pair[0], "out of order: {pair:?} in {seen:?}");
+    }
+    seen.sort_unstable();
+    assert_eq!(seen, (0..200).collect::<Vec<_>>());
+}

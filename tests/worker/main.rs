@@ -1,0 +1,7 @@
+//! The worker as a program: what it does with tasks, signals, remote control, bad messages and lost servers.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod fixture;
+mod lifecycle;
