@@ -202,10 +202,10 @@ fn usr1_shows_what_the_worker_does() {
     marks.wait("start a");
     worker.wait_for(&format!("demo.add[{held}] received"), patience());
     worker.signal(Signal::SIGUSR1);
-    worker.wait_for(&format!("w.mark[{running}]"), patience());
-    for part in ["1 running", "1 scheduled", "prefetch", "celery", "other"] {
-        worker.wait_for(part, patience());
-    }
+    let numbers = "1 running, 0 reserved, 1 scheduled; 1 slots, prefetch 5, 0 revoked";
+    worker.wait_for(numbers, patience());
+    worker.wait_for("queues: celery, other\n", patience());
+    worker.wait_for(&format!("\n  w.mark[{running}] "), patience());
     assert!(worker.is_running());
 }
 

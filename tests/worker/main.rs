@@ -3,5 +3,8 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod eta;
 mod fixture;
 mod lifecycle;
+mod limits;
+mod revoke;
