@@ -22,6 +22,7 @@ use super::strategy::{Decision, decide};
 use super::timer::Timer;
 use super::{Request, complete};
 use crate::broker::{Acker, Command, Delivery, Settle};
+use crate::protocol::codec::json;
 use crate::protocol::{Message, Queue, TaskMessage, Value};
 use crate::task::Stop;
 
@@ -276,17 +277,21 @@ impl Consumer {
         let message = match message {
             Ok(message) => message,
             Err(garbled) => {
-                let shown = excerpt(&garbled.raw);
                 tracing::error!(
-                    "Received a message that can't be read from queue `{queue}`, rejecting it: {} [delivery_tag: {}, body: {shown}]",
+                    "Received a message that can't be read from queue `{queue}`, rejecting it: {} [id: {}, delivery_tag: {}, \
+                     message: {}]",
                     garbled.error,
+                    id_in(&garbled.raw).as_deref().unwrap_or("none"),
                     acker.delivery_tag(),
+                    excerpt(&garbled.raw),
                 );
                 return refuse(acker);
             }
         };
-        if self.core.state.lock().was_settled(acker.delivery_tag()) {
-            // Its settlement was lost with the connection.
+        let again = message.properties.delivery_info.redelivered;
+        if again && self.core.state.lock().was_settled(acker.delivery_tag()) {
+            // Its settlement was lost with the connection. A message that somebody sends anew, byte for byte, is not
+            // marked as redelivered, and runs.
             let id = message.task_id().unwrap_or_default();
             tracing::debug!("message of task [{id}] was settled before: acknowledged again");
             return drop(acker.ack());
@@ -539,6 +544,15 @@ fn refuse(acker: Acker) {
     if let Err(error) = acker.reject(false) {
         tracing::debug!("a rejected message will come again: {error}");
     }
+}
+
+/// The task id in what is JSON and still no message.
+fn id_in(raw: &[u8]) -> Option<String> {
+    let envelope = json::from_slice(raw).ok()?;
+    let part = |name| envelope.as_map()?.get(name)?.as_map();
+    let headers = part("headers").and_then(|headers| headers.get("id"));
+    let id = headers.or_else(|| part("properties")?.get("correlation_id"))?;
+    id.as_str().map(str::to_owned)
 }
 
 /// The beginning of a body, for the log.
