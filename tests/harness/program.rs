@@ -5,6 +5,7 @@ use std::fs;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -22,8 +23,12 @@ const COMMAND: Duration = Duration::from_secs(30);
 pub(crate) struct Rcelery {
     binary: PathBuf,
     env: BTreeMap<String, String>,
-    home: TempDir,
+    home: Arc<Home>,
 }
+
+/// A home directory, and whatever was started in it and left our process groups.
+#[derive(Debug)]
+struct Home(TempDir);
 
 impl Rcelery {
     /// The program as a newcomer has it: no configuration, nothing in the environment but a home.
@@ -41,14 +46,17 @@ impl Rcelery {
     /// A program of `examples/` or of `[[example]]` in Cargo.toml.
     #[track_caller]
     pub(crate) fn example(name: &str) -> Self {
+        // `cargo test --test NAME` builds the program, and leaves examples as they were.
+        static BUILT: Once = Once::new();
+        BUILT.call_once(|| {
+            let mut cargo = Command::new(env!("CARGO"));
+            cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+            cargo.args(["build", "--quiet", "--locked", "--examples"]);
+            process::run(&mut cargo, "", Duration::from_secs(600)).ok();
+        });
         let built = Path::new(env!("CARGO_BIN_EXE_rcelery"))
             .with_file_name("examples")
             .join(name);
-        assert!(
-            built.exists(),
-            "{} is not built: run `cargo test` without `--test`, or `cargo build --examples` first",
-            built.display()
-        );
         Self::of(&built)
     }
 
@@ -66,7 +74,7 @@ impl Rcelery {
 
     /// Its home, which is also its working directory.
     pub(crate) fn home(&self) -> &Path {
-        self.home.path()
+        self.home.0.path()
     }
 
     /// A command line of the program, ready to start.
@@ -82,7 +90,7 @@ impl Rcelery {
         command
             .env_clear()
             .envs(&self.env)
-            .current_dir(self.home.path());
+            .current_dir(self.home.0.path());
     }
 
     /// Runs a command to its end, with nothing on standard input.
@@ -116,7 +124,10 @@ impl Rcelery {
     pub(crate) fn starting_worker(&self, args: &[&str]) -> Worker {
         let mut all = vec!["worker", "-l", "INFO"];
         all.extend_from_slice(args);
-        Worker(self.spawn(&all))
+        Worker {
+            process: self.spawn(&all),
+            _home: Arc::clone(&self.home),
+        }
     }
 
     fn of(binary: &Path) -> Self {
@@ -133,15 +144,15 @@ impl Rcelery {
         Self {
             binary: binary.to_owned(),
             env,
-            home,
+            home: Arc::new(Home(home)),
         }
     }
 }
 
-impl Drop for Rcelery {
-    /// Kills what has left our process groups, such as a detached worker: all that has this home in its environment.
+impl Drop for Home {
+    /// Kills detached workers: all that has this home in its environment.
     fn drop(&mut self) {
-        let mark = format!("HOME={}\0", self.env["HOME"]).into_bytes();
+        let mark = format!("HOME={}\0", self.0.path().join("").display()).into_bytes();
         for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
             let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
                 continue;
@@ -156,25 +167,28 @@ impl Drop for Rcelery {
 
 /// A running `rcelery worker`, killed when dropped.
 #[derive(Debug)]
-pub(crate) struct Worker(Process);
+pub(crate) struct Worker {
+    process: Process,
+    _home: Arc<Home>,
+}
 
 impl Worker {
     /// Sends SIGTERM and returns what it left, once it has ended.
     #[track_caller]
     pub(crate) fn terminate(self) -> Output {
-        self.0.signal(Signal::SIGTERM);
-        self.0.wait(secs(60))
+        self.process.signal(Signal::SIGTERM);
+        self.process.wait(secs(60))
     }
 
     /// Its log and banner so far.
     pub(crate) fn log(&self) -> String {
-        format!("{}{}", self.0.stdout(), self.0.stderr())
+        format!("{}{}", self.process.stdout(), self.process.stderr())
     }
 
     /// Waits for its end by itself.
     #[track_caller]
     pub(crate) fn wait(self, deadline: Duration) -> Output {
-        self.0.wait(deadline)
+        self.process.wait(deadline)
     }
 }
 
@@ -182,12 +196,12 @@ impl Deref for Worker {
     type Target = Process;
 
     fn deref(&self) -> &Process {
-        &self.0
+        &self.process
     }
 }
 
 impl DerefMut for Worker {
     fn deref_mut(&mut self) -> &mut Process {
-        &mut self.0
+        &mut self.process
     }
 }

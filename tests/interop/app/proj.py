@@ -1,15 +1,19 @@
-"""The Python side of the tests: an ordinary Celery app, used as producer, worker and command line."""
+"""The Python side of the tests: an ordinary Celery app, used as producer, worker and command line.
+
+`worker.rs` has the same tasks in Rust.
+"""
 
 import json
 import os
 import time
 
 from celery import Celery, chain, chord, group, signature, uuid
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import ChordError, Ignore, Reject, TaskRevokedError
 from celery.result import AsyncResult, GroupResult
 
 app = Celery("proj", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
 app.conf.broker_connection_retry_on_startup = True
+app.conf.result_extended = True
 app.conf.update(json.loads(os.environ.get("CONF", "{}")))
 
 
@@ -20,10 +24,22 @@ def sig(name, *args, **options):
     return signature(name, args=args, kwargs=kwargs, options=options, app=app, immutable=immutable)
 
 
-def state(task_id):
-    """The state and the value of a task, as AsyncResult reads them."""
-    result = AsyncResult(task_id, app=app)
-    return [result.state, result.result]
+def at(task_id):
+    """The result of a task by its id."""
+    return AsyncResult(task_id, app=app)
+
+
+def get(result, timeout=30):
+    """Waits for a value, or raises what the task raised."""
+    return result.get(timeout=timeout, interval=0.02)
+
+
+def outcome(result, timeout=30):
+    """Waits for the end: the state and the value, or the state, the exception's type and its arguments."""
+    value = result.get(timeout=timeout, interval=0.02, propagate=False)
+    if isinstance(value, BaseException):
+        return [result.state, type(value).__name__, list(value.args)]
+    return [result.state, value]
 
 
 def until(fact, seconds=20):
@@ -34,6 +50,35 @@ def until(fact, seconds=20):
         if value or time.time() > end:
             return value
         time.sleep(0.02)
+
+
+def waiting(queue="celery"):
+    """How many messages wait in a queue."""
+    with app.connection_for_read() as connection:
+        return connection.default_channel._size(queue)
+
+
+def put(text, queue="celery"):
+    """Puts a text into a queue as it is, whatever it is."""
+    with app.connection_for_write() as connection:
+        channel = connection.default_channel
+        if hasattr(channel, "client"):
+            channel.client.lpush(queue, text)
+        else:
+            # What kombu would do with an object, with a text that it would not write.
+            channel.queue_declare(queue)
+            message = channel.message_cls(text, channel._get_or_create(queue))
+            channel.session.add(message)
+            channel.session.commit()
+
+
+def marks(path):
+    """The lines of such a file, as numbers."""
+    try:
+        with open(path) as f:
+            return [int(line) for line in f]
+    except FileNotFoundError:
+        return []
 
 
 def mark(path, line):
@@ -53,8 +98,8 @@ def xsum(numbers):
 
 
 @app.task
-def echo(*args, **kwargs):
-    return {"args": list(args), "kwargs": kwargs}
+def identity(value):
+    return value
 
 
 @app.task
@@ -78,7 +123,18 @@ def flaky(self, succeed_at):
 
 
 @app.task
+def panic():
+    raise RuntimeError("a bug of the task")
+
+
+@app.task
 def sleepy(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+@app.task
+def blocks(seconds):
     time.sleep(seconds)
     return seconds
 
@@ -106,16 +162,26 @@ def rejected():
 
 
 @app.task(bind=True)
-def whoami(self):
+def whoami(self, seconds=0):
+    time.sleep(seconds)
     request = self.request
     return {"id": request.id, "root_id": request.root_id, "parent_id": request.parent_id, "retries": request.retries,
-            "hostname": request.hostname, "headers": request.headers}
+            "hostname": request.hostname, "headers": request.headers or {}}
 
 
 @app.task(bind=True)
 def sends(self, name, args):
-    """Sends another task by name: a child in another worker."""
+    """Sends another task by name and does not wait for it."""
     return self.app.send_task(name, args=args).id
+
+
+@app.task
+def joins():
+    """Waits for another task where that is not allowed."""
+    try:
+        return f"waited: {identity.delay(None).get(timeout=5)}"
+    except RuntimeError as error:
+        return str(error)
 
 
 @app.task
