@@ -53,12 +53,12 @@ async fn calls(store: &Store) {
     assert_eq!(sum.state().await.unwrap(), State::PENDING);
 
     let calls = (0..20).map(|i| app.signature(Add { x: i, y: i }));
-    let sums = app.send_many(calls.collect()).await.unwrap();
+    let sums = app.send_many(calls).await.unwrap();
     for (i, sum) in (0..).zip(sums) {
         assert_eq!(sum.get(patience).await.unwrap(), 2 * i);
     }
 
-    let failed = app.send_task("proj.fail").args(vec!["no luck".into()]);
+    let failed = app.send_task("proj.fail").args(["no luck"]);
     let failed = failed.apply_async().await.unwrap();
     match failed.get(patience).await {
         Err(ResultError::Failed {
@@ -74,7 +74,7 @@ async fn calls(store: &Store) {
     }
     assert!(failed.failed().await.unwrap());
 
-    let slow = app.send_task("proj.sleepy").args(vec![1.5.into()]);
+    let slow = app.send_task("proj.sleepy").args([1.5]);
     let slow = slow.apply_async().await.unwrap();
     match slow.get(Some(Duration::from_millis(200))).await {
         Err(ResultError::Timeout { task_id, .. }) => assert_eq!(task_id, slow.id()),
@@ -101,11 +101,9 @@ async fn calls(store: &Store) {
     assert_eq!(again.get(patience).await.unwrap(), who, "by its id alone");
 
     let link = rcelery::uuid();
-    let linked = app.signature(Add { x: 1, y: 1 }).link(
-        app.send_task("proj.add")
-            .args(vec![40.into()])
-            .task_id(&link),
-    );
+    let linked = app
+        .signature(Add { x: 1, y: 1 })
+        .link(app.send_task("proj.add").args([40]).task_id(&link));
     linked
         .apply_async()
         .await
