@@ -61,22 +61,41 @@ impl Connection {
         endpoint: &Endpoint,
         on_push: impl Fn(Push) + Send + Sync + 'static,
     ) -> Result<Self, BrokerError> {
-        let on_push: Arc<dyn Fn(Push) + Send + Sync> = Arc::new(on_push);
+        Self::open_as(endpoint, Arc::new(on_push), watch::channel(None).0).await
+    }
+
+    /// Opens another connection to the same server; when one of the two is lost, so is the other.
+    pub(crate) async fn open_twin(
+        &self,
+        endpoint: &Endpoint,
+        on_push: impl Fn(Push) + Send + Sync + 'static,
+    ) -> Result<Self, BrokerError> {
+        Self::open_as(endpoint, Arc::new(on_push), self.lost.clone()).await
+    }
+
+    async fn open_as(
+        endpoint: &Endpoint,
+        on_push: Arc<dyn Fn(Push) + Send + Sync>,
+        lost: watch::Sender<Option<Lost>>,
+    ) -> Result<Self, BrokerError> {
         if endpoint.sentinel.is_some() {
-            return timeout(endpoint.connect_timeout, open_master(endpoint, on_push))
-                .await
-                .unwrap_or_else(|_| {
-                    Err(BrokerError::Timeout(format!(
-                        "no Sentinel named a reachable master in {}",
-                        spoken(endpoint.connect_timeout)
-                    )))
-                });
+            return timeout(
+                endpoint.connect_timeout,
+                open_master(endpoint, on_push, lost),
+            )
+            .await
+            .unwrap_or_else(|_| {
+                Err(BrokerError::Timeout(format!(
+                    "no Sentinel named a reachable master in {}",
+                    spoken(endpoint.connect_timeout)
+                )))
+            });
         }
         let address = endpoint
             .addresses
             .first()
             .ok_or_else(|| BrokerError::Config("the URL names no server".to_owned()))?;
-        open_server(endpoint, address, &Login::of(endpoint), on_push).await
+        open_server(endpoint, address, &Login::of(endpoint), on_push, lost).await
     }
 
     /// Runs one command.
@@ -187,13 +206,13 @@ async fn open_server(
     address: &Address,
     login: &Login,
     on_push: Arc<dyn Fn(Push) + Send + Sync>,
+    lost: watch::Sender<Option<Lost>>,
 ) -> Result<Connection, BrokerError> {
     let peer: Arc<str> = match address {
         Address::Tcp(host, port) => format!("{host}:{port}").into(),
         Address::Unix(path) => path.display().to_string().into(),
     };
     let client = client(endpoint, address, login)?;
-    let (lost, _) = watch::channel(None);
     let push_lost = lost.clone();
     let push_peer = Arc::clone(&peer);
     let config = AsyncConnectionConfig::new()
@@ -234,6 +253,7 @@ async fn open_server(
 async fn open_master(
     endpoint: &Endpoint,
     on_push: Arc<dyn Fn(Push) + Send + Sync>,
+    lost: watch::Sender<Option<Lost>>,
 ) -> Result<Connection, BrokerError> {
     let sentinel = endpoint.sentinel.clone().unwrap_or_default();
     let login = Login {
@@ -251,7 +271,9 @@ async fn open_master(
     asking.command_timeout = asking.connect_timeout;
     for address in &endpoint.addresses {
         let ask = async {
-            let connection = open_server(&asking, address, &login, Arc::new(|_| {})).await?;
+            let unheard = Arc::new(|_| {});
+            let alone = watch::channel(None).0;
+            let connection = open_server(&asking, address, &login, unheard, alone).await?;
             connection
                 .run::<Option<(String, u16)>>(
                     redis::cmd("SENTINEL")
@@ -268,6 +290,7 @@ async fn open_master(
                     &master,
                     &Login::of(endpoint),
                     Arc::clone(&on_push),
+                    lost.clone(),
                 )
                 .await;
                 match connection {

@@ -39,7 +39,7 @@ impl Shared {
             let mut listeners = locked(&self.fanout.0);
             listeners.entry(pattern.clone()).or_default().push(listener);
         }
-        self.connection.psubscribe(&patterns).await
+        self.ears().await?.psubscribe(&patterns).await
     }
 
     /// Stops listening; patterns that nobody else listens to are unsubscribed.
@@ -62,7 +62,7 @@ impl Shared {
         if unused.is_empty() {
             return Ok(());
         }
-        self.connection.punsubscribe(&unused).await
+        self.ears().await?.punsubscribe(&unused).await
     }
 }
 

@@ -70,6 +70,9 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 checked = now;
                 shared.connection.run::<()>(&redis::cmd("PING")).await?;
             }
+            if let Some(ears) = shared.ears.get() {
+                ears.run::<()>(&redis::cmd("PING")).await?;
+            }
             if now - bound >= REBIND {
                 bound = now;
                 shared.rebind().await?;

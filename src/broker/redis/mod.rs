@@ -1,7 +1,8 @@
 //! The Redis transport: lists with priorities, `unacked` with a visibility timeout, fanout by pub/sub.
 //!
-//! One connection (RESP3) carries everything: fetches, settlements, publishes, subscriptions, and the server's word
-//! that a list has changed. Mirrors `kombu.transport.redis` and shares all its keys.
+//! One connection (RESP3) carries fetches, settlements, publishes, and the server's word that a list has changed. Whoever
+//! listens to broadcasts has a second one for them alone: the server cuts a subscriber off that has more than 32 MB
+//! to read (`client-output-buffer-limit pubsub`), and a large task must not count there. Mirrors `kombu.transport.redis` and shares all its keys.
 
 mod connection;
 mod consume;
@@ -23,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::mpsc;
+use tokio::sync::{OnceCell, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -59,6 +60,9 @@ const MIN_BINDING_TTL_MS: f64 = 3_600_000.0;
 #[derive(Debug)]
 struct Shared {
     connection: Connection,
+    /// For subscriptions, opened with the first; lost together with the other.
+    ears: OnceCell<Connection>,
+    broadcasts: mpsc::Sender<Push>,
     keys: Keys,
     options: RedisOptions,
     /// Names this connection among the holders of messages.
@@ -130,12 +134,9 @@ impl RedisBroker {
         let accounts = Accounts::default();
         let (broadcasts, broadcasts_rx) = mpsc::channel(BROADCASTS);
         let to_wake = Arc::clone(&accounts);
-        let connection = Connection::open(&options.endpoint, move |push| match push {
-            Push::Changed => wake(&to_wake),
-            message @ Push::Message { .. } => {
-                if broadcasts.try_send(message).is_err() {
-                    tracing::warn!("dropping a broadcast: {BROADCASTS} are waiting already");
-                }
+        let connection = Connection::open(&options.endpoint, move |push| {
+            if push == Push::Changed {
+                wake(&to_wake);
             }
         })
         .await?;
@@ -151,6 +152,8 @@ impl RedisBroker {
         let (settlements, settlements_rx) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             connection,
+            ears: OnceCell::new(),
+            broadcasts,
             keys: Keys::new(&options),
             options,
             id: Uuid::new_v4().simple().to_string(),
@@ -192,6 +195,20 @@ impl Shared {
             return Err(BrokerError::connection("the connection is closed"));
         }
         Ok(())
+    }
+
+    /// The connection for subscriptions.
+    async fn ears(&self) -> Result<&Connection, BrokerError> {
+        let open = || {
+            let broadcasts = self.broadcasts.clone();
+            let listen = move |push| {
+                if broadcasts.try_send(push).is_err() {
+                    tracing::warn!("dropping a broadcast: {BROADCASTS} are waiting already");
+                }
+            };
+            self.connection.open_twin(&self.options.endpoint, listen)
+        };
+        self.ears.get_or_try_init(open).await
     }
 
     /// Milliseconds that a declared queue lives without use.
