@@ -277,11 +277,11 @@ impl Consumer {
         let message = match message {
             Ok(message) => message,
             Err(garbled) => {
+                let (id, task) = garbled_ids(&garbled.raw);
                 tracing::error!(
-                    "Received a message that can't be read from queue `{queue}`, rejecting it: {} [id: {}, delivery_tag: {}, \
-                     message: {}]",
+                    "Received a message that can't be read from queue `{queue}`, rejecting it: {} [id: {id}, task: {task}, \
+                     delivery_tag: {}, body: {}]",
                     garbled.error,
-                    id_in(&garbled.raw).as_deref().unwrap_or("none"),
                     acker.delivery_tag(),
                     excerpt(&garbled.raw),
                 );
@@ -546,13 +546,19 @@ fn refuse(acker: Acker) {
     }
 }
 
-/// The task id in what is JSON and still no message.
-fn id_in(raw: &[u8]) -> Option<String> {
-    let envelope = json::from_slice(raw).ok()?;
-    let part = |name| envelope.as_map()?.get(name)?.as_map();
-    let headers = part("headers").and_then(|headers| headers.get("id"));
-    let id = headers.or_else(|| part("properties")?.get("correlation_id"))?;
-    id.as_str().map(str::to_owned)
+/// The task's id and name that can be made out in an envelope that is none.
+fn garbled_ids(raw: &[u8]) -> (String, String) {
+    let envelope = json::from_slice(raw).unwrap_or_default();
+    let text = |part: &str, name: &str| {
+        let part = envelope.as_map()?.get(part)?.as_map()?;
+        part.get(name)?.as_str().map(str::to_owned)
+    };
+    let none = || "none".to_owned();
+    let id = text("headers", "id").or_else(|| text("properties", "correlation_id"));
+    (
+        id.unwrap_or_else(none),
+        text("headers", "task").unwrap_or_else(none),
+    )
 }
 
 /// The beginning of a body, for the log.
