@@ -463,6 +463,7 @@ async fn connect(core: &Core, is_first: bool) -> Result<Option<Arc<dyn Broker>>,
         }
         if !retries {
             tracing::error!(
+                critical = true,
                 "Retrying to establish a connection to the message broker after a connection loss has been disabled. \
                  Shutting down..."
             );
