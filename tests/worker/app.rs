@@ -6,12 +6,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use rcelery::app::App;
+use rcelery::protocol::Value;
 use rcelery::task::{Autoretry, BlockingTask, Context, Task, TaskError, TaskOptions, TaskResult};
 use serde::{Deserialize, Serialize};
 
 fn main() -> ExitCode {
     let app = App::new()
         .named("worker_app")
+        .task::<CapAdd>()
         .task::<Mark>()
         .task::<Late>()
         .task::<Flaky>()
@@ -46,6 +48,26 @@ async fn run_marked(path: &str, n: &str, seconds: f64) {
         tokio::time::sleep(pause(seconds)).await;
     }
     note(path, &format!("end {n}"));
+}
+
+/// The task of the recorded messages.
+#[derive(Serialize, Deserialize)]
+struct CapAdd {
+    x: Value,
+    y: Value,
+}
+
+impl Task for CapAdd {
+    const NAME: &'static str = "cap.add";
+    type Output = Value;
+
+    async fn run(self, _cx: &Context) -> TaskResult<Value> {
+        match (self.x, self.y) {
+            (Value::Int(x), Value::Int(y)) => Ok((x + y).into()),
+            (Value::Str(x), Value::Str(y)) => Ok((x + &y).into()),
+            _ => Err(TaskError::msg("these can't be added")),
+        }
+    }
 }
 
 /// Writes `start N`, sleeps, writes `end N`.

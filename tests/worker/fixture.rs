@@ -15,6 +15,8 @@ use rcelery::pidbox::{self, Command, Mailbox, Wait};
 use rcelery::protocol::Value;
 use rcelery::protocol::codec::json;
 use serde_json::Value as Json;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::runtime::Runtime;
 
 use crate::harness::{Output, Rcelery, Store, Worker, eventually, patience};
@@ -146,6 +148,19 @@ impl Client {
         self.send(self.call(task, args))
     }
 
+    /// Sends a call while there may be no back end; its id.
+    #[track_caller]
+    pub(crate) fn send_only(&self, call: Call<Value>) -> String {
+        let broker = self.broker();
+        self.runtime.block_on(async {
+            let outgoing = call.message().await.expect("a message");
+            let sent = vec![(outgoing.destination, outgoing.message)];
+            broker.publish(sent).await.expect("publishing");
+            broker.close().await.expect("closing");
+            outgoing.task_id
+        })
+    }
+
     /// Sends many in few round trips; their ids.
     #[track_caller]
     pub(crate) fn send_many(&self, calls: Vec<Call<Value>>) -> Vec<String> {
@@ -214,6 +229,39 @@ impl Client {
         self.runtime
             .block_on(broker::connect(&url, &broker::Options::default()))
             .unwrap_or_else(|e| panic!("connecting: {e}"))
+    }
+
+    /// Puts bytes into the queue `celery` past all that checks them.
+    #[track_caller]
+    pub(crate) fn push_raw(&self, store: &mut Store, payload: &[u8]) {
+        if store.is_redis() {
+            let mut connection = store.server().connect();
+            let push = redis::cmd("LPUSH")
+                .arg("celery")
+                .arg(payload)
+                .exec(&mut connection);
+            return push.unwrap_or_else(|e| panic!("pushing: {e}"));
+        }
+        let file = store
+            .broker
+            .trim_start_matches("sqla+sqlite:///")
+            .to_owned();
+        // Bytes that are no text stand there as a blob.
+        let text = std::str::from_utf8(payload).ok();
+        let insert = "INSERT INTO kombu_message (visible, payload, version, queue_id) \
+                      VALUES (1, ?, 1, (SELECT id FROM kombu_queue WHERE name = 'celery'))";
+        self.runtime.block_on(async {
+            let options = SqliteConnectOptions::new()
+                .filename(file)
+                .busy_timeout(patience());
+            let mut connection = options.connect().await.expect("the file opens");
+            let query = match text {
+                Some(text) => sqlx::query(insert).bind(text.to_owned()),
+                None => sqlx::query(insert).bind(payload.to_vec()),
+            };
+            query.execute(&mut connection).await.expect("inserting");
+            connection.close().await.expect("closing");
+        });
     }
 
     /// Runs a future on the client's runtime.

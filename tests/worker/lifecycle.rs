@@ -192,23 +192,6 @@ fn hup_starts_the_worker_anew() {
     worker.terminate().exit(0);
 }
 
-#[test]
-fn usr1_shows_what_the_worker_does() {
-    let store = Store::redis();
-    let (client, marks) = (Client::on(&store), Marks::new(&store));
-    let mut worker = start(&store, &["-c", "1", "-Q", "celery,other"]);
-    let running = client.delay("w.mark", json!([marks.path(), "a", 60]));
-    let held = client.send(client.call("demo.add", json!([1, 1])).countdown(secs(60)));
-    marks.wait("start a");
-    worker.wait_for(&format!("demo.add[{held}] received"), patience());
-    worker.signal(Signal::SIGUSR1);
-    let numbers = "1 running, 0 reserved, 1 scheduled; 1 slots, prefetch 5, 0 revoked";
-    worker.wait_for(numbers, patience());
-    worker.wait_for("queues: celery, other\n", patience());
-    worker.wait_for(&format!("\n  w.mark[{running}] "), patience());
-    assert!(worker.is_running());
-}
-
 /// Each task once, none lost, over starts and stops while they run.
 fn two_hundred_tasks_over_stops_and_starts(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));

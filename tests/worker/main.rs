@@ -7,4 +7,6 @@ mod eta;
 mod fixture;
 mod lifecycle;
 mod limits;
+mod malformed;
+mod outage;
 mod revoke;
