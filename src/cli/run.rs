@@ -26,6 +26,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2, celery 5
     name = "rcelery",
     version = VERSION,
     disable_help_subcommand = true,
+    args_override_self = true,
     subcommand_value_name = "COMMAND",
     max_term_width = 100,
     after_help = "See also: rcelery help exit-codes, rcelery help config",
@@ -306,6 +307,30 @@ mod tests {
             assert_eq!(cli.global.broker.as_deref(), Some("redis://x"));
             assert!(cli.global.quiet);
         }
+    }
+
+    /// Start scripts put their own options behind those of a file (`$CELERYD_OPTS`), and Celery takes the last.
+    #[test]
+    fn the_last_of_an_option_given_twice_counts() {
+        let argv = [
+            "rcelery",
+            "-b",
+            "redis://x",
+            "worker",
+            "-c",
+            "1",
+            "-c",
+            "2",
+            "-b",
+            "redis://y",
+        ];
+        let matches = command().try_get_matches_from(argv).unwrap();
+        let cli = Cli::from_arg_matches(&matches).unwrap();
+        assert_eq!(cli.global.broker.as_deref(), Some("redis://y"));
+        assert!(
+            format!("{cli:?}").contains("concurrency: Some(2)"),
+            "{cli:?}"
+        );
     }
 
     #[test]
