@@ -309,13 +309,19 @@ impl App {
     }
 
     /// A call of a task of this program, to be given options and sent.
-    #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a task is given away, as to `delay`"
+    )]
     pub fn signature<T: Task>(&self, task: T) -> Call<T::Output> {
         self.typed(T::NAME, &task)
     }
 
     /// As [`App::signature`], for a blocking task.
-    #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a task is given away, as to `delay`"
+    )]
     pub fn blocking_signature<T: BlockingTask>(&self, task: T) -> Call<T::Output> {
         self.typed(T::NAME, &task)
     }
@@ -357,25 +363,21 @@ impl App {
     /// # let app = App::new();
     /// let chain = app.signature(Add { x: 1, y: 2 }) | app.partial::<Add>().kwarg("y", &10);
     /// ```
-    #[must_use]
     pub fn partial<T: Task>(&self) -> Call<T::Output> {
         self.send_task(T::NAME).cast()
     }
 
     /// As [`App::partial`], for a blocking task.
-    #[must_use]
     pub fn blocking_partial<T: BlockingTask>(&self) -> Call<T::Output> {
         self.send_task(T::NAME).cast()
     }
 
     /// A call of any task, by name: `send_task("proj.add").args([2, 3])`.
-    #[must_use]
     pub fn send_task(&self, name: &str) -> Call<Value> {
         Call::new(self.clone(), Signature::new(name), None)
     }
 
     /// A call from its data: a signature of any kind, canvas included.
-    #[must_use]
     pub fn call(&self, signature: Signature) -> Call<Value> {
         Call::new(self.clone(), signature, None)
     }

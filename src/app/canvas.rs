@@ -11,7 +11,6 @@ use crate::protocol::{ProtocolError, Signature};
 impl App {
     /// One call after the other, in this order: each gets the result of the one before it as its first argument, unless
     /// it is [`immutable`](Call::immutable). The result is the last one's. See also [`Call::then`].
-    #[must_use]
     pub fn chain<R>(&self, calls: impl IntoIterator<Item = Call<R>>) -> Call<R> {
         let (tasks, problem) = signatures(calls);
         Call::new(self.clone(), canvas::chain(tasks), problem)
@@ -32,7 +31,6 @@ impl App {
     /// # Ok(())
     /// # }
     /// ```
-    #[must_use]
     pub fn group<R>(&self, calls: impl IntoIterator<Item = Call<R>>) -> Call<Vec<R>> {
         let (tasks, problem) = signatures(calls);
         Call::new(self.clone(), canvas::group(tasks), problem)
@@ -40,7 +38,6 @@ impl App {
 
     /// Calls side by side, and `body`, which gets the list of their results once all are in. The result is `body`'s; if
     /// one of the calls fails, `body` fails with a `ChordError` without being run.
-    #[must_use]
     pub fn chord<R, S>(&self, header: impl IntoIterator<Item = Call<R>>, body: Call<S>) -> Call<S> {
         let (tasks, problem) = signatures(header);
         let (body, body_problem) = body.into_parts();

@@ -11,7 +11,7 @@ use crate::protocol::{Map, ProtocolError, ResultTuple, Signature, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
     /// Publish this call; its options hold its id, and what follows it (`link`, `link_error`, `chain`, `chord`).
-    Send(Signature),
+    Send(Box<Signature>),
     /// Tell the back end how many parts the chord has, before the last of them is sent.
     ChordStart {
         /// The header's group id.
@@ -98,24 +98,24 @@ fn with_args(mut signature: Signature, args: &[Value]) -> Result<Signature, Prot
 
 fn apply(mut signature: Signature, steps: &mut Vec<Step>) -> Result<ResultTuple, ProtocolError> {
     match signature.subtask_type.as_deref() {
-        Some("chain") => apply_chain(signature, steps),
+        Some("chain") => apply_chain(&signature, steps),
         Some("group") => apply_group(signature, steps),
-        Some("chord") => apply_chord(signature, steps),
+        Some("chord") => apply_chord(&signature, steps),
         Some("chunks") => apply_group(chunks_as_group(&signature)?, steps),
         _ => {
             let id = freeze(&mut signature);
-            steps.push(Step::Send(signature));
+            steps.push(Step::Send(Box::new(signature)));
             Ok(ResultTuple::task(&id))
         }
     }
 }
 
 /// The first step is sent; the others travel in its `chain`, reversed.
-fn apply_chain(chain: Signature, steps: &mut Vec<Step>) -> Result<ResultTuple, ProtocolError> {
-    let mut tasks = prepare_chain(&chain)?;
+fn apply_chain(chain: &Signature, steps: &mut Vec<Step>) -> Result<ResultTuple, ProtocolError> {
+    let mut tasks = prepare_chain(chain)?;
     let result = frozen_chain(&mut tasks)?;
     let first = tasks.remove(0);
-    let first = lead(first, tasks, &chain);
+    let first = lead(first, &tasks, chain);
     let applied = apply(first, steps)?;
     Ok(if result.parent.is_none() {
         applied
@@ -125,7 +125,7 @@ fn apply_chain(chain: Signature, steps: &mut Vec<Step>) -> Result<ResultTuple, P
 }
 
 /// Gives the first step of a chain what follows it, and who sent the chain.
-fn lead(mut first: Signature, rest: Vec<Signature>, chain: &Signature) -> Signature {
+fn lead(mut first: Signature, rest: &[Signature], chain: &Signature) -> Signature {
     let mut follow: Vec<Value> = chain
         .option("chain")
         .and_then(Value::as_list)
@@ -269,9 +269,9 @@ fn apply_group(mut group: Signature, steps: &mut Vec<Step>) -> Result<ResultTupl
     Ok(ResultTuple::group(&gid, results))
 }
 
-fn apply_chord(chord: Signature, steps: &mut Vec<Step>) -> Result<ResultTuple, ProtocolError> {
-    let mut body = chord_body(&chord)?;
-    let header = with_chord_args(&chord)?;
+fn apply_chord(chord: &Signature, steps: &mut Vec<Step>) -> Result<ResultTuple, ProtocolError> {
+    let mut body = chord_body(chord)?;
+    let header = with_chord_args(chord)?;
     let gid = chord
         .kwargs
         .get("header")
@@ -303,7 +303,8 @@ fn apply_chord(chord: Signature, steps: &mut Vec<Step>) -> Result<ResultTuple, P
     let mut result = freeze_any(&mut body)?;
 
     if header.is_empty() {
-        steps.push(Step::Send(with_result(body, &Value::List(Vec::new()))?));
+        let body = with_result(body, &Value::List(Vec::new()))?;
+        steps.push(Step::Send(Box::new(body)));
         return Ok(result);
     }
     let body_value = body.to_value();
@@ -590,10 +591,10 @@ mod tests {
         build::chord(header.iter().cloned(), body)
     }
 
-    fn sent(plan: &Plan) -> Vec<&Signature> {
-        let send = |s| match s {
-            &Step::Send(ref sig) => Some(sig),
-            &Step::ChordStart { .. } => None,
+    fn sent<'a>(plan: &'a Plan) -> Vec<&'a Signature> {
+        let send = |step: &'a Step| match step {
+            Step::Send(sig) => Some(&**sig),
+            Step::ChordStart { .. } => None,
         };
         plan.steps.iter().filter_map(send).collect()
     }

@@ -26,7 +26,7 @@ impl Autoretry {
         match self {
             Self::Off => false,
             Self::All => true,
-            Self::For(types) => types.iter().any(|t| *t == exception.exc_type),
+            Self::For(types) => types.contains(&exception.exc_type),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Mirrors `celery.app.builtins`.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,19 +33,19 @@ pub(super) fn register(tasks: &mut Registry) {
         (
             "celery.accumulate",
             TaskOptions::default(),
-            |_, args, kwargs| Box::pin(accumulate(args, kwargs)),
+            |_, args, kwargs| Box::pin(ready(accumulate(args, &kwargs))),
         ),
         ("celery.backend_cleanup", quiet.clone(), |cx, _, _| {
             Box::pin(backend_cleanup(cx))
         }),
         ("celery.chain", TaskOptions::default(), |_, _, _| {
-            Box::pin(never("chain"))
+            Box::pin(ready(never("chain")))
         }),
         ("celery.chord", TaskOptions::default(), |_, _, _| {
-            Box::pin(never("chord"))
+            Box::pin(ready(never("chord")))
         }),
         ("celery.group", TaskOptions::default(), |_, _, _| {
-            Box::pin(never("group"))
+            Box::pin(ready(never("group")))
         }),
         ("celery.chord_unlock", quiet, |cx, args, kwargs| {
             Box::pin(chord_unlock(cx, args, kwargs))
@@ -109,7 +110,7 @@ impl Runnable for Builtin {
     }
 }
 
-async fn never(kind: &str) -> Result<Value, TaskError> {
+fn never(kind: &str) -> Result<Value, TaskError> {
     let message = format!("a {kind} is expanded by whoever sends it, and is never run as a task");
     Err(TaskError::exception(
         "builtins",
@@ -119,7 +120,7 @@ async fn never(kind: &str) -> Result<Value, TaskError> {
 }
 
 /// Returns its arguments, or the one at `index`: the body of a group that replaces a task.
-async fn accumulate(args: Vec<Value>, kwargs: Map) -> Result<Value, TaskError> {
+fn accumulate(args: Vec<Value>, kwargs: &Map) -> Result<Value, TaskError> {
     match kwargs.get("index").and_then(Value::as_i64) {
         None => Ok(args.into()),
         Some(index) => {

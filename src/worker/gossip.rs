@@ -51,11 +51,10 @@ pub(super) async fn listen(
                     "worker-offline" => {
                         known.remove(&hostname);
                     }
-                    "worker-online" | "worker-heartbeat" => {
-                        if known.insert(hostname.clone()) {
+                    "worker-online" | "worker-heartbeat"
+                        if known.insert(hostname.clone()) => {
                             tracing::debug!("{hostname} joined the party");
                         }
-                    }
                     _ => {}
                 }
             }
