@@ -117,6 +117,12 @@ impl App {
         self.with(|_, old, _| *old = Arc::new(settings))
     }
 
+    /// The same app with connections of its own, which are opened and closed without regard to this one's.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        self.with(|_, _, _| {})
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {

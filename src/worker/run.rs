@@ -72,6 +72,8 @@ impl Worker {
     /// # Errors
     /// `Config` for queues that are not known, `Annotation`, `Broker` and `Backend` for URLs that cannot be used.
     pub async fn new(app: App, options: WorkerOptions) -> Result<Self, WorkerError> {
+        // A worker closes its connections at its end; whoever started it may go on with theirs.
+        let app = app.detached();
         let settings = app.settings();
         let host = gethostname::gethostname();
         let nodename = Nodename::expand(
