@@ -248,6 +248,9 @@ impl Composer {
                 p.extra.insert(name.clone(), value.clone());
             }
         }
+        for name in ["queue", "exchange", "routing_key", "exchange_type"] {
+            text(name)?;
+        }
         let (queue, destination) = self.destination(sig, route)?;
         Ok(Outgoing {
             queue,
