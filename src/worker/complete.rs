@@ -244,13 +244,13 @@ async fn retry(
 
 async fn reject(core: &Core, request: &Request, requeue: bool, reason: &str, caller: &Caller) {
     let label = request.label();
-    if request.is_acknowledged() {
-        tracing::warn!(
-            "Task {label} reject requeue={requeue}: {reason} (without effect: it needs acks_late)"
-        );
+    let flag = repr::pyrepr(&requeue.into());
+    let note = if request.is_acknowledged() {
+        " (without effect: it needs acks_late)"
     } else {
-        tracing::warn!("Task {label} reject requeue={requeue}: {reason}");
-    }
+        ""
+    };
+    tracing::warn!("Task {label} reject requeue={flag}: {reason}{note}");
     if !requeue {
         let exception = Exception::new(
             "celery.exceptions",
