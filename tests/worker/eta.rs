@@ -17,17 +17,17 @@ fn a_countdown_is_held_and_runs_on_time(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));
     let mut worker = start(store, &["-c", "1"]);
     let sent = Instant::now();
-    let call = client.call("w.mark", json!([marks.path(), "a"]));
+    let call = client.call("w.mark", &json!([marks.path(), "a"]));
     let id = client.send(call.countdown(secs(2)));
     worker.wait_for(&format!("Task w.mark[{id}] received"), patience());
-    let scheduled = client.ask_one("scheduled", json!({}));
+    let scheduled = client.ask_one("scheduled", &json!({}));
     assert_eq!(scheduled[0]["request"]["id"], json!(id), "{scheduled}");
     assert_eq!(client.unacked(), 1, "held is not acknowledged");
     marks.wait("start a");
     let took = sent.elapsed();
     assert!(took >= secs(2) && took < secs(3), "{took:?}");
     assert_eq!(client.value(&id), "a");
-    assert_eq!(client.ask_one("scheduled", json!({})), json!([]));
+    assert_eq!(client.ask_one("scheduled", &json!({})), json!([]));
     client.nothing_left();
 }
 
@@ -37,14 +37,14 @@ fn held_tasks_block_nothing_and_go_back_at_a_stop(store: &mut Store) {
     let worker = start(store, &["-c", "1", "--prefetch-multiplier", "1"]);
     let far = |n: u32| {
         client
-            .call("w.mark", json!([marks.path(), format!("far {n}")]))
+            .call("w.mark", &json!([marks.path(), format!("far {n}")]))
             .countdown(secs(3600))
     };
     let ids = client.send_many((0..10).map(far).collect());
-    let near = client.delay("w.mark", json!([marks.path(), "near"]));
+    let near = client.delay("w.mark", &json!([marks.path(), "near"]));
     assert_eq!(client.value(&near), "near");
     eventually("prefetch 1 + 10", patience(), || {
-        let count = client.ask_one("stats", json!({}))["prefetch_count"].clone();
+        let count = client.ask_one("stats", &json!({}))["prefetch_count"].clone();
         if count == 11 {
             Ok(())
         } else {
@@ -73,7 +73,7 @@ fn held_tasks_block_nothing_and_go_back_at_a_stop(store: &mut Store) {
 
 fn expired_on_receipt_and_while_held(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));
-    let call = |n: &str| client.call("w.mark", json!([marks.path(), n]));
+    let call = |n: &str| client.call("w.mark", &json!([marks.path(), n]));
     let early = client.send(call("early").expires_in(std::time::Duration::from_millis(1)));
     let mut worker = start(store, &["-c", "1", "-E"]);
     let events = client.events();

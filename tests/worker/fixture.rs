@@ -68,9 +68,9 @@ impl Running {
         self.worker.terminate()
     }
 
-    /// Its home.
-    pub(crate) fn home(&self) -> &Path {
-        self.program.home()
+    /// The program, for other commands.
+    pub(crate) fn program(&self) -> &Rcelery {
+        &self.program
     }
 }
 
@@ -126,8 +126,8 @@ impl Client {
     }
 
     /// A call to be sent: arguments as JSON.
-    pub(crate) fn call(&self, task: &str, args: Json) -> Call<Value> {
-        let Value::List(args) = value(&args) else {
+    pub(crate) fn call(&self, task: &str, args: &Json) -> Call<Value> {
+        let Value::List(args) = value(args) else {
             panic!("arguments are a list")
         };
         self.app.send_task(task).args(args)
@@ -144,7 +144,7 @@ impl Client {
 
     /// Sends a task with its defaults; its id.
     #[track_caller]
-    pub(crate) fn delay(&self, task: &str, args: Json) -> String {
+    pub(crate) fn delay(&self, task: &str, args: &Json) -> String {
         self.send(self.call(task, args))
     }
 
@@ -264,15 +264,10 @@ impl Client {
         });
     }
 
-    /// Runs a future on the client's runtime.
-    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.runtime.block_on(future)
-    }
-
     /// Asks all workers; who said what.
     #[track_caller]
-    pub(crate) fn ask(&self, method: &str, arguments: Json) -> BTreeMap<String, Json> {
-        let Value::Map(arguments) = value(&arguments) else {
+    pub(crate) fn ask(&self, method: &str, arguments: &Json) -> BTreeMap<String, Json> {
+        let Value::Map(arguments) = value(arguments) else {
             panic!("arguments are an object")
         };
         let broker = self.broker();
@@ -294,7 +289,7 @@ impl Client {
 
     /// Asks the only worker.
     #[track_caller]
-    pub(crate) fn ask_one(&self, method: &str, arguments: Json) -> Json {
+    pub(crate) fn ask_one(&self, method: &str, arguments: &Json) -> Json {
         let replies = self.ask(method, arguments);
         assert_eq!(replies.len(), 1, "{method}: {replies:?}");
         replies.into_values().next().unwrap_or_default()

@@ -28,7 +28,7 @@ fn term_stops_an_idle_worker_at_once() {
 fn term_lets_a_running_task_finish(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));
     let worker = start(store, &[]);
-    let id = client.delay("w.mark", json!([marks.path(), "a", 0.7]));
+    let id = client.delay("w.mark", &json!([marks.path(), "a", 0.7]));
     marks.wait("start a");
     worker.signal(Signal::SIGTERM);
     worker.signal(Signal::SIGTERM);
@@ -43,7 +43,7 @@ fn one_interrupt_is_warm() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
     let worker = start(&store, &[]);
-    client.delay("w.mark", json!([marks.path(), "a", 0.5]));
+    client.delay("w.mark", &json!([marks.path(), "a", 0.5]));
     marks.wait("start a");
     worker.signal(Signal::SIGINT);
     let out = worker.wait(patience());
@@ -59,7 +59,7 @@ fn two_interrupts_cut_tasks_off() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
     let mut worker = start(&store, &[]);
-    client.delay("w.mark", json!([marks.path(), "a", 60]));
+    client.delay("w.mark", &json!([marks.path(), "a", 60]));
     marks.wait("start a");
     worker.signal(Signal::SIGINT);
     worker.wait_for("Warm shutdown", patience());
@@ -79,7 +79,7 @@ fn three_interrupts_cut_a_soft_shutdown_short() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
     let mut worker = start(&store, &["--drain-timeout", "60"]);
-    client.delay("w.late", json!([marks.path(), "a", 60]));
+    client.delay("w.late", &json!([marks.path(), "a", 60]));
     marks.wait("start a");
     worker.signal(Signal::SIGINT);
     worker.wait_for("Warm shutdown", patience());
@@ -109,8 +109,8 @@ fn soft_shutdown_lets_short_tasks_finish_and_cuts_long_ones() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
     let worker = start(&store, &["-c", "2", "--drain-timeout", "1.5"]);
-    client.delay("w.mark", json!([marks.path(), "short", 0.8]));
-    client.delay("w.mark", json!([marks.path(), "long", 60]));
+    client.delay("w.mark", &json!([marks.path(), "short", 0.8]));
+    client.delay("w.mark", &json!([marks.path(), "long", 60]));
     marks.wait("start short");
     marks.wait("start long");
     worker.signal(Signal::SIGQUIT);
@@ -129,8 +129,8 @@ fn soft_shutdown_lets_short_tasks_finish_and_cuts_long_ones() {
 fn quit_gives_a_running_task_back(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));
     let worker = start(store, &["-c", "2"]);
-    let early = client.delay("w.mark", json!([marks.path(), "early", 1.5]));
-    let late = client.delay("w.late", json!([marks.path(), "late", 1.5]));
+    let early = client.delay("w.mark", &json!([marks.path(), "early", 1.5]));
+    let late = client.delay("w.late", &json!([marks.path(), "late", 1.5]));
     marks.wait("start early");
     marks.wait("start late");
     worker.signal(Signal::SIGQUIT);
@@ -170,7 +170,7 @@ fn hup_starts_the_worker_anew() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
     let mut worker = start(&store, &["--pidfile", "w.pid"]);
-    let id = client.delay("w.mark", json!([marks.path(), "a", 0.5]));
+    let id = client.delay("w.mark", &json!([marks.path(), "a", 0.5]));
     marks.wait("start a");
     worker.signal(Signal::SIGHUP);
     eventually("a second `ready.`", patience(), || {
@@ -187,7 +187,7 @@ fn hup_starts_the_worker_anew() {
         worker.log()
     );
     assert_eq!(client.value(&id), "a", "it finished first");
-    assert_eq!(client.value(&client.delay("demo.add", json!([2, 3]))), 5);
+    assert_eq!(client.value(&client.delay("demo.add", &json!([2, 3]))), 5);
     assert!(worker.is_running());
     worker.terminate().exit(0);
 }
@@ -195,7 +195,7 @@ fn hup_starts_the_worker_anew() {
 /// Each task once, none lost, over starts and stops while they run.
 fn two_hundred_tasks_over_stops_and_starts(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));
-    let call = |n: u32| client.call("w.mark", json!([marks.path(), n.to_string(), 0.01]));
+    let call = |n: u32| client.call("w.mark", &json!([marks.path(), n.to_string(), 0.01]));
     client.send_many((0..200).map(call).collect());
     let program = app(store);
     for stop in 1..=3 {

@@ -19,7 +19,7 @@ fn a_rate_limit_spaces_starts() {
     let mut worker = start(&store, &["-c", "4"]);
     let said = client.ask_one(
         "rate_limit",
-        json!({"task_name": "demo.echo", "rate_limit": "4/s"}),
+        &json!({"task_name": "demo.echo", "rate_limit": "4/s"}),
     );
     assert_eq!(said, json!({"ok": "new rate limit set successfully"}));
     worker.wait_for(
@@ -28,12 +28,12 @@ fn a_rate_limit_spaces_starts() {
     );
     let begin = Instant::now();
     let calls = (0..5)
-        .map(|n| client.call("demo.echo", json!([n])))
+        .map(|n| client.call("demo.echo", &json!([n])))
         .collect();
     let ids = client.send_many(calls);
     // Another type is not held up.
     in_time(secs(1), || {
-        client.value(&client.delay("demo.add", json!([1, 1])))
+        client.value(&client.delay("demo.add", &json!([1, 1])))
     });
     for (n, id) in ids.iter().enumerate() {
         assert_eq!(client.value(id), n);
@@ -42,12 +42,12 @@ fn a_rate_limit_spaces_starts() {
     assert!((0.95..2.5).contains(&took), "0, ¼, ½, ¾, 1 s: {took}");
     let said = client.ask_one(
         "rate_limit",
-        json!({"task_name": "demo.echo", "rate_limit": 0}),
+        &json!({"task_name": "demo.echo", "rate_limit": 0}),
     );
     assert_eq!(said, json!({"ok": "rate limit disabled successfully"}));
     let said = client.ask_one(
         "rate_limit",
-        json!({"task_name": "nosuch", "rate_limit": "1/s"}),
+        &json!({"task_name": "nosuch", "rate_limit": "1/s"}),
     );
     assert_eq!(said, json!({"error": "unknown task"}));
 }
@@ -58,12 +58,12 @@ fn lifting_a_rate_limit_lets_waiting_tasks_go() {
     let client = Client::on(&store);
     let worker = start(&store, &["-c", "1", "--", "task.default_rate_limit=2/h"]);
     let calls = (0..4)
-        .map(|n| client.call("demo.echo", json!([n])))
+        .map(|n| client.call("demo.echo", &json!([n])))
         .collect();
     let ids = client.send_many(calls);
     client.value(&ids[0]);
     eventually("three wait", patience(), || {
-        let reserved = client.ask_one("reserved", json!({}));
+        let reserved = client.ask_one("reserved", &json!({}));
         let count = reserved.as_array().map_or(0, Vec::len);
         if count == 3 {
             Ok(())
@@ -73,7 +73,7 @@ fn lifting_a_rate_limit_lets_waiting_tasks_go() {
     });
     client.ask_one(
         "rate_limit",
-        json!({"task_name": "demo.echo", "rate_limit": "0"}),
+        &json!({"task_name": "demo.echo", "rate_limit": "0"}),
     );
     for (n, id) in ids.iter().enumerate() {
         assert_eq!(client.value(id), n);
@@ -85,7 +85,7 @@ fn hard_and_soft_time_limits(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));
     let mut worker = start(store, &["-c", "2", "-E", "--time-limit", "1"]);
     let events = client.events();
-    let hard = client.delay("w.mark", json!([marks.path(), "hard", 60]));
+    let hard = client.delay("w.mark", &json!([marks.path(), "hard", 60]));
     assert_eq!(
         client.failure(&hard),
         ("TimeLimitExceeded".to_owned(), json!([1]))
@@ -97,7 +97,7 @@ fn hard_and_soft_time_limits(store: &mut Store) {
     let event = events.one("task-failed", Some(&hard));
     assert_eq!(event["exception"], "TimeLimitExceeded(1)");
 
-    let call = client.call("w.mark", json!([marks.path(), "soft", 60]));
+    let call = client.call("w.mark", &json!([marks.path(), "soft", 60]));
     let soft = client.send(call.soft_time_limit(std::time::Duration::from_millis(300)));
     assert_eq!(
         client.failure(&soft),
@@ -108,12 +108,12 @@ fn hard_and_soft_time_limits(store: &mut Store) {
         patience(),
     );
 
-    let call = client.call("w.careful", json!([60]));
+    let call = client.call("w.careful", &json!([60]));
     let careful = client.send(call.soft_time_limit(std::time::Duration::from_millis(300)));
     assert_eq!(client.value(&careful), "cleaned up");
 
     // The message's own limit wins over the worker's.
-    let call = client.call("w.mark", json!([marks.path(), "long", 1.5]));
+    let call = client.call("w.mark", &json!([marks.path(), "long", 1.5]));
     assert_eq!(
         client.value(&client.send(call.time_limit(secs(30)))),
         "long"
@@ -121,11 +121,11 @@ fn hard_and_soft_time_limits(store: &mut Store) {
 
     let said = client.ask_one(
         "time_limit",
-        json!({"task_name": "w.block", "hard": 0.4, "soft": null}),
+        &json!({"task_name": "w.block", "hard": 0.4, "soft": null}),
     );
     assert_eq!(said, json!({"ok": "time limits set successfully"}));
     let began = Instant::now();
-    let blocks = client.delay("w.block", json!([marks.path(), "blocks", 2, false]));
+    let blocks = client.delay("w.block", &json!([marks.path(), "blocks", 2, false]));
     assert_eq!(client.failure(&blocks).0, "TimeLimitExceeded");
     assert!(began.elapsed() < secs(2), "not when the thread comes back");
     for n in ["hard", "soft"] {
@@ -140,9 +140,9 @@ fn a_blocking_task_keeps_its_slot() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
     let _worker = start(&store, &["-c", "1"]);
-    let call = client.call("w.block", json!([marks.path(), "deaf", 1.2]));
+    let call = client.call("w.block", &json!([marks.path(), "deaf", 1.2]));
     let deaf = client.send(call.time_limit(std::time::Duration::from_millis(200)));
-    let next = client.delay("w.mark", json!([marks.path(), "next"]));
+    let next = client.delay("w.mark", &json!([marks.path(), "next"]));
     assert_eq!(client.failure(&deaf).0, "TimeLimitExceeded");
     assert_eq!(client.value(&next), "next");
     assert_eq!(
@@ -155,7 +155,7 @@ fn prefetch_is_slots_times_multiplier(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));
     let mut worker = start(store, &["-c", "2", "--prefetch-multiplier", "2"]);
     // Early ack: what runs is settled, and does not count.
-    let calls = (0..10).map(|n| client.call("w.late", json!([marks.path(), n.to_string(), 30])));
+    let calls = (0..10).map(|n| client.call("w.late", &json!([marks.path(), n.to_string(), 30])));
     client.send_many(calls.collect());
     eventually("2 run, 2 wait here, 6 wait there", patience(), || {
         let seen = (client.unacked(), client.waiting("celery"));
@@ -166,15 +166,21 @@ fn prefetch_is_slots_times_multiplier(store: &mut Store) {
         }
     });
     assert_eq!(
-        client.ask_one("active", json!({})).as_array().map(Vec::len),
+        client
+            .ask_one("active", &json!({}))
+            .as_array()
+            .map(Vec::len),
         Some(2)
     );
     assert_eq!(
-        client.ask_one("pool_grow", json!({"n": 1})),
+        client.ask_one("pool_grow", &json!({"n": 1})),
         json!({"ok": "pool will grow"})
     );
     eventually("3 run, 3 wait here", patience(), || {
-        let active = client.ask_one("active", json!({})).as_array().map(Vec::len);
+        let active = client
+            .ask_one("active", &json!({}))
+            .as_array()
+            .map(Vec::len);
         let seen = (active, client.unacked(), client.waiting("celery"));
         if seen == (Some(3), 6, 4) {
             Ok(())
@@ -183,10 +189,10 @@ fn prefetch_is_slots_times_multiplier(store: &mut Store) {
         }
     });
     assert_eq!(
-        client.ask_one("pool_shrink", json!({"n": 2})),
+        client.ask_one("pool_shrink", &json!({"n": 2})),
         json!({"ok": "pool will shrink"})
     );
-    let refused = client.ask_one("pool_shrink", json!({"n": 1}));
+    let refused = client.ask_one("pool_shrink", &json!({"n": 1}));
     assert!(
         refused["error"]
             .as_str()
@@ -194,7 +200,7 @@ fn prefetch_is_slots_times_multiplier(store: &mut Store) {
         "{refused}"
     );
     assert_eq!(
-        client.ask_one("stats", json!({}))["pool"]["max-concurrency"],
+        client.ask_one("stats", &json!({}))["pool"]["max-concurrency"],
         1
     );
     assert!(worker.is_running());
@@ -205,7 +211,7 @@ fn concurrency_bounds_what_runs() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
     let _worker = start(&store, &["-c", "3"]);
-    let calls = (0..12).map(|n| client.call("w.mark", json!([marks.path(), n.to_string(), 0.05])));
+    let calls = (0..12).map(|n| client.call("w.mark", &json!([marks.path(), n.to_string(), 0.05])));
     client.send_many(calls.collect());
     marks.ends(12, patience());
     let (mut now, mut most) = (0, 0);
@@ -221,18 +227,18 @@ fn autoscale_grows_with_the_load() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
     let mut worker = start(&store, &["--autoscale", "4,1"]);
-    let calls = (0..4).map(|n| client.call("w.mark", json!([marks.path(), n.to_string(), 0.5])));
+    let calls = (0..4).map(|n| client.call("w.mark", &json!([marks.path(), n.to_string(), 0.5])));
     client.send_many(calls.collect());
     for n in 0..4 {
         marks.wait(&format!("start {n}"));
     }
     assert_eq!(marks.count("end 0"), 0, "all four run at once");
     worker.wait_for("Scaling up ", patience());
-    let said = client.ask_one("pool_grow", json!({"n": 1}));
+    let said = client.ask_one("pool_grow", &json!({"n": 1}));
     assert_eq!(
         said,
         json!({"error": "pool_grow is not supported with autoscale. Adjust autoscale range instead."})
     );
-    let said = client.ask_one("autoscale", json!({"max": 3, "min": 2}));
+    let said = client.ask_one("autoscale", &json!({"max": 3, "min": 2}));
     assert_eq!(said, json!({"ok": "autoscale now max=3 min=2"}));
 }

@@ -3,10 +3,15 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod cluster;
 mod eta;
+mod events;
 mod fixture;
 mod lifecycle;
 mod limits;
 mod malformed;
 mod outage;
+mod outcomes;
+mod process;
+mod queues;
 mod revoke;

@@ -56,7 +56,7 @@ fn refused(
         }
     });
     assert_eq!(
-        client.value(&client.delay("demo.add", json!([1, 2]))),
+        client.value(&client.delay("demo.add", &json!([1, 2]))),
         3,
         "after {name}"
     );
@@ -238,7 +238,7 @@ fn fifty_megabytes_are_a_task_like_any_other(store: &mut Store) {
     let big = "x".repeat(50_000_000);
     let message = envelope("big", &format!("[\"{big}\"]")).to_string();
     let call = client
-        .call("demo.add", json!([1, 1]))
+        .call("demo.add", &json!([1, 1]))
         .countdown(Duration::from_millis(1));
     client.push_raw(store, message.as_bytes());
     let after = client.send(call);

@@ -18,12 +18,12 @@ fn revoked_before_it_arrives(store: &mut Store) {
     let mut worker = start(store, &["-E"]);
     let events = client.events();
     let id = "11111111-0000-4000-8000-000000000001";
-    let said = client.ask_one("revoke", json!({"task_id": id}));
+    let said = client.ask_one("revoke", &json!({"task_id": id}));
     assert_eq!(
         said,
         json!({"ok": format!("tasks {{'{id}'}} flagged as revoked")})
     );
-    let call = client.call("w.mark", json!([marks.path(), "a"]));
+    let call = client.call("w.mark", &json!([marks.path(), "a"]));
     client.send(call.task_id(id));
     worker.wait_for(
         &format!("Discarding revoked task: w.mark[{id}]"),
@@ -37,7 +37,7 @@ fn revoked_before_it_arrives(store: &mut Store) {
         (&json!(false), &json!(false))
     );
     client.nothing_left();
-    assert_eq!(client.ask_one("revoked", json!({})), json!([id]));
+    assert_eq!(client.ask_one("revoked", &json!({})), json!([id]));
     assert_eq!(marks.lines(), Vec::<String>::new());
 }
 
@@ -47,21 +47,21 @@ fn revoked_while_it_waits(store: &mut Store) {
     let mut worker = start(store, &["-c", "1"]);
     client.ask_one(
         "rate_limit",
-        json!({"task_name": "demo.echo", "rate_limit": "1/h"}),
+        &json!({"task_name": "demo.echo", "rate_limit": "1/h"}),
     );
-    client.value(&client.delay("demo.echo", json!(["first"])));
-    let busy = client.delay("w.mark", json!([marks.path(), "busy", 60]));
+    client.value(&client.delay("demo.echo", &json!(["first"])));
+    let busy = client.delay("w.mark", &json!([marks.path(), "busy", 60]));
     marks.wait("start busy");
-    let reserved = client.delay("w.mark", json!([marks.path(), "reserved"]));
+    let reserved = client.delay("w.mark", &json!([marks.path(), "reserved"]));
     let held = client.send(
         client
-            .call("w.mark", json!([marks.path(), "held"]))
+            .call("w.mark", &json!([marks.path(), "held"]))
             .countdown(secs(600)),
     );
-    let limited = client.delay("demo.echo", json!(["second"]));
+    let limited = client.delay("demo.echo", &json!(["second"]));
     worker.wait_for(&format!("[{limited}] received"), patience());
     let ids = [&reserved, &held, &limited];
-    client.ask_one("revoke", json!({"task_id": ids}));
+    client.ask_one("revoke", &json!({"task_id": ids}));
     for id in ids {
         assert_eq!(
             client.reaches(id, &["REVOKED"]).1["exc_message"],
@@ -70,9 +70,9 @@ fn revoked_while_it_waits(store: &mut Store) {
         worker.wait_for(&format!("[{id}]"), patience());
     }
     for kind in ["reserved", "scheduled"] {
-        assert_eq!(client.ask_one(kind, json!({})), json!([]), "{kind}");
+        assert_eq!(client.ask_one(kind, &json!({})), json!([]), "{kind}");
     }
-    let active = client.ask_one("active", json!({}));
+    let active = client.ask_one("active", &json!({}));
     assert_eq!(active[0]["id"], json!(busy));
     client.nothing_left();
 }
@@ -81,12 +81,12 @@ fn terminated_while_it_runs(store: &mut Store) {
     let (client, marks) = (Client::on(store), Marks::new(store));
     let mut worker = start(store, &["-c", "2", "-E"]);
     let events = client.events();
-    let early = client.delay("w.mark", json!([marks.path(), "early", 60]));
-    let late = client.delay("w.late", json!([marks.path(), "late", 60]));
+    let early = client.delay("w.mark", &json!([marks.path(), "early", 60]));
+    let late = client.delay("w.late", &json!([marks.path(), "late", 60]));
     marks.wait("start early");
     marks.wait("start late");
     let arguments = json!({"task_id": [early, late], "terminate": true, "signal": "SIGKILL"});
-    client.ask_one("revoke", arguments);
+    client.ask_one("revoke", &arguments);
     for id in [&early, &late] {
         assert_eq!(
             client.reaches(id, &["REVOKED"]).1["exc_message"],
@@ -102,7 +102,7 @@ fn terminated_while_it_runs(store: &mut Store) {
     client.nothing_left();
     // The slots are free.
     let calls = (0..2)
-        .map(|n| client.call("demo.add", json!([n, 1])))
+        .map(|n| client.call("demo.add", &json!([n, 1])))
         .collect();
     for (n, id) in client.send_many(calls).iter().enumerate() {
         assert_eq!(client.value(id), n + 1);
@@ -115,7 +115,7 @@ fn revoked_by_stamp(store: &mut Store) {
     let mut worker = start(store, &["-c", "1"]);
     let stamped = |n: &str, seconds: f64, project: &str| {
         client
-            .call("w.mark", json!([marks.path(), n, seconds]))
+            .call("w.mark", &json!([marks.path(), n, seconds]))
             .option("stamped_headers", vec!["project".into()])
             .option("project", project)
     };
@@ -125,7 +125,7 @@ fn revoked_by_stamp(store: &mut Store) {
     let other = client.send(stamped("other", 0.0, "p-2"));
     worker.wait_for(&format!("[{other}] received"), patience());
     let arguments = json!({"headers": {"project": "p-1"}, "terminate": true});
-    client.ask_one("revoke_by_stamped_headers", arguments);
+    client.ask_one("revoke_by_stamped_headers", &arguments);
     assert_eq!(
         client.reaches(&running, &["REVOKED"]).1["exc_message"],
         json!(["terminated"])
@@ -153,11 +153,11 @@ fn revoked_ids_outlive_the_worker(store: &mut Store) {
     let args = ["--statedb", file.to_str().expect("ASCII")];
     let worker = start(store, &args);
     let id = "11111111-0000-4000-8000-000000000002";
-    client.ask_one("revoke", json!({"task_id": id}));
+    client.ask_one("revoke", &json!({"task_id": id}));
     worker.terminate().exit(0);
     let mut worker = app(store).start(&args);
-    assert_eq!(client.ask_one("revoked", json!({})), json!([id]));
-    client.send(client.call("demo.add", json!([1, 1])).task_id(id));
+    assert_eq!(client.ask_one("revoked", &json!({})), json!([id]));
+    client.send(client.call("demo.add", &json!([1, 1])).task_id(id));
     worker.wait_for(
         &format!("Discarding revoked task: demo.add[{id}]"),
         patience(),
