@@ -1,8 +1,9 @@
 //! Logs in Celery's record format, to stderr or a file.
 //!
 //! `[2026-11-22 15:26:38,108: INFO/MainProcess] message`. Fields that steer the format: `process` (the name after the
-//! slash), `critical = true` (an ERROR that is shown as CRITICAL). An event of a task, that is inside a span with
-//! `task_name` and `task_id`, is shown as `name[id]: message`. Mirrors `celery.app.log`.
+//! slash), `critical = true` (an ERROR that is shown as CRITICAL); all others follow the message, in brackets. An event of
+//! a task, that is inside a span with `task_name` and `task_id`, is shown as `name[id]: message`. Mirrors
+//! `celery.app.log`.
 
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
@@ -108,6 +109,19 @@ struct Fields {
     message: String,
     critical: bool,
     scope: Scope,
+    /// All others: `error: …, queue: …`.
+    others: String,
+}
+
+impl Fields {
+    fn add(&mut self, name: &str, value: fmt::Arguments<'_>) {
+        // What crates hand over from the `log` facade says where, not what.
+        if name.starts_with("log.") {
+            return;
+        }
+        let comma = if self.others.is_empty() { "" } else { ", " };
+        let _ = write!(self.others, "{comma}{name}: {value}");
+    }
 }
 
 impl Visit for Fields {
@@ -119,7 +133,7 @@ impl Visit for Fields {
             "process" => self.scope.process = Some(format!("{value:?}")),
             "task_name" => self.scope.task_name = Some(format!("{value:?}")),
             "task_id" => self.scope.task_id = Some(format!("{value:?}")),
-            _ => {}
+            name => self.add(name, format_args!("{value:?}")),
         }
     }
 
@@ -129,13 +143,14 @@ impl Visit for Fields {
             "process" => self.scope.process = Some(value.to_owned()),
             "task_name" => self.scope.task_name = Some(value.to_owned()),
             "task_id" => self.scope.task_id = Some(value.to_owned()),
-            _ => {}
+            name => self.add(name, format_args!("{value}")),
         }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        if field.name() == "critical" {
-            self.critical = value;
+        match field.name() {
+            "critical" => self.critical = value,
+            name => self.add(name, format_args!("{value}")),
         }
     }
 }
@@ -182,6 +197,13 @@ where
             let _ = write!(line, "{name}[{id}]: ");
         }
         line.push_str(&fields.message);
+        if let Some(id) = &fields.scope.task_id {
+            fields.others.insert_str(0, &format!("task_id: {id}, "));
+        }
+        let others = fields.others.trim_end_matches(", ");
+        if !others.is_empty() {
+            let _ = write!(line, " [{others}]");
+        }
         let line = match level {
             "CRITICAL" => paint(self.colour, "1;35", &line),
             "ERROR" => paint(self.colour, "1;31", &line),
@@ -271,10 +293,20 @@ mod tests {
                 process = "Worker-1"
             );
             span.in_scope(|| tracing::info!("half way"));
+            tracing::warn!(error = %"no answer", queue = "celery", tries = 2, "can't fetch");
+            tracing::error!(task_id = %"x2", "can't store it");
         });
         let log = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = log.lines().collect();
-        assert_eq!(lines.len(), 2, "{log}");
+        assert_eq!(lines.len(), 4, "{log}");
+        assert!(
+            lines[2].ends_with("] can't fetch [error: no answer, queue: celery, tries: 2]"),
+            "{log}"
+        );
+        assert!(
+            lines[3].ends_with("] can't store it [task_id: x2]"),
+            "{log}"
+        );
         assert!(
             lines[0].ends_with(": CRITICAL/MainProcess] Unrecoverable error"),
             "{log}"
