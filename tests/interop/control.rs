@@ -112,6 +112,33 @@ asked = app.control.inspect(timeout=10, limit=1)
 }
 
 #[test]
+fn celery_call_result_and_purge_work_with_a_rust_worker() {
+    let mut store = Store::redis();
+    let (program, worker) = rust_worker(&store, &["-E"]);
+    let py = Python::on(&store);
+    let id = py.celery(&["call", "proj.add", "-a", "[2, 3]"]);
+    assert_eq!(py.celery(&["result", id.ok()]).ok(), "5");
+    let id = py.celery(&["call", "proj.fail"]);
+    let failed = py.celery(&["result", id.ok()]);
+    assert!(
+        failed.exit(1).stderr.contains("ValueError: boom"),
+        "{failed:?}"
+    );
+    let connections: String = store.server().query(&["CLIENT", "LIST"]);
+    let worker_pid = worker.pid();
+    worker.terminate().exit(0);
+    let after: String = store.server().query(&["CLIENT", "LIST"]);
+    let held = connections.lines().count() - after.lines().count();
+    assert!(
+        (1..=4).contains(&held),
+        "{worker_pid} held {held} connections:\n{connections}"
+    );
+    program.run(&["send", "proj.add", "-a", "[1, 1]"]).ok();
+    let erased = py.celery(&["purge", "-f"]);
+    assert!(erased.ok().contains("Purged 1 message"), "{erased:?}");
+}
+
+#[test]
 fn celery_control_changes_the_worker() {
     let store = Store::redis();
     let (_program, mut worker) = rust_worker(&store, &[]);

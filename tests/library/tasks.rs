@@ -231,8 +231,9 @@ task!("t.fail", Fail -> (), TaskOptions { throws: vec!["KeyError".to_owned()], .
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Panic;
 task!("t.panic", Panic -> (), default(), |self, _cx| {
-    let nothing: Option<u8> = None;
-    Err(TaskError::msg(nothing.expect("there is something")))
+    let nothing: Vec<u8> = Vec::new();
+    let first = nothing.first().expect("there is something");
+    Err(TaskError::msg(first))
 });
 
 /// Asks for retries until it has had `times`.
