@@ -169,11 +169,6 @@ impl Consumer {
         self.running.len()
     }
 
-    /// How many wait for their time.
-    pub(super) fn held(&self) -> usize {
-        self.timer.len()
-    }
-
     /// Waits for whatever happens by itself: a slot coming free, a request ending, something due.
     ///
     /// Cancel safe: call it in `select!`, then [`Consumer::advance`].

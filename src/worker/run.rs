@@ -251,23 +251,18 @@ impl Worker {
             session.leave(&mut consumer).await;
         }
         core.shutdown.warm();
-        let waits_when_idle =
-            core.settings.worker_enable_soft_shutdown_on_idle && consumer.held() > 0;
         let mut cut_off = 0;
         let mut say = Instant::now() + SAY_WAITING;
         let mut deadline: Option<Instant> = None;
         let mut is_soft = false;
-        while consumer.running() > 0
-            || (waits_when_idle && deadline.is_some_and(|d| d > Instant::now()))
-        {
+        while consumer.running() > 0 {
             tokio::select! {
                 () = consumer.event() => {}
-                () = core.shutdown.cold_asked(), if cut_off == 0 && core.shutdown.is_cold() => {
+                () = core.shutdown.cold_asked(), if cut_off == 0 => {
                     cut_off = consumer.running();
                     consumer.cancel_running();
                     deadline = Some(Instant::now() + CUT_OFF);
                 }
-                () = cold_or_never(core), if cut_off == 0 && !core.shutdown.is_cold() => {}
                 () = core.shutdown.soft_asked(), if !is_soft && !core.shutdown.is_cold() => {
                     is_soft = true;
                     if core.soft_timeout.is_zero() {
@@ -413,10 +408,6 @@ async fn settle_orphans(core: &Core, consumer: &Consumer, orphans: &[Held]) {
             orphans.len()
         );
     }
-}
-
-async fn cold_or_never(core: &Core) {
-    core.shutdown.cold_asked().await;
 }
 
 /// After a cold shutdown a result that cannot be stored is not waited for.
