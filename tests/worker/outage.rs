@@ -152,6 +152,62 @@ fn results_are_stored_when_the_back_end_is_back() {
     client.nothing_left();
 }
 
+/// Three restarts in a row under load: each task once, by this worker.
+#[test]
+fn redis_restarts_again_and_again_during_a_drain() {
+    let mut store = Store::redis();
+    let marks = Marks::new(&store);
+    let worker = start(&store, &["-c", "3"]);
+    {
+        let client = Client::on(&store);
+        let calls = (0..600).map(|n| {
+            let task = if n % 2 == 0 { "w.late" } else { "w.mark" };
+            client.call(task, &json!([marks.path(), n.to_string(), 0.01]))
+        });
+        client.send_many(calls.collect());
+    }
+    for restart in 1..=3 {
+        marks.ends(restart * 120, patience());
+        store.server().stop();
+        store.server().start_again();
+        ready_again(&worker, restart + 1);
+    }
+    marks.ends(600, patience());
+    let client = Client::on(&store);
+    client.nothing_left();
+    let mut starts = marks.lines();
+    starts.retain(|l| l.starts_with("start"));
+    assert_eq!(starts.len(), 600, "{}", worker.log());
+    starts.sort_unstable();
+    starts.dedup();
+    assert_eq!(starts.len(), 600, "{}", worker.log());
+    worker.terminate().exit(0);
+}
+
+/// A result that cannot be stored is waited for at a warm stop, and not at a cold one.
+#[test]
+fn a_cold_stop_does_not_wait_for_the_back_end() {
+    let mut store = Store::redis();
+    let broker = RedisServer::start();
+    store.broker = broker.url(0);
+    let (client, marks) = (Client::on(&store), Marks::new(&store));
+    let mut worker = start(&store, &["-c", "1"]);
+    let id = client.delay("w.mark", &json!([marks.path(), "a", 0.3]));
+    marks.wait("start a");
+    store.server().stop();
+    worker.wait_for("trying again until it works", patience());
+    worker.signal(Signal::SIGTERM);
+    worker.wait_for("Warm shutdown", patience());
+    worker.signal(Signal::SIGQUIT);
+    let out = in_time(secs(10), || worker.wait(patience()));
+    out.exit(1);
+    let named = |l: &&str| l.contains(": ERROR/") && l.contains(&id);
+    assert!(
+        out.stderr.lines().any(|l| named(&l)),
+        "what is lost is named: {out:?}"
+    );
+}
+
 /// A server that stops answering and comes to: noticed, and nothing runs twice.
 #[test]
 fn redis_freezes_for_twenty_seconds() {
