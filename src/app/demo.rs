@@ -45,7 +45,7 @@ impl Task for Add {
     }
 }
 
-/// Returns its arguments: the only one itself, several as a list.
+/// Returns its argument.
 #[derive(Serialize, Deserialize)]
 struct Echo {
     #[serde(default)]

@@ -48,6 +48,7 @@ pub(super) async fn complete(
             reject(core, request, requeue, &reason, caller).await
         }
         Outcome::Ignored => {
+            forget_started(core, request).await;
             settle(core, request, Settle::Ack);
             tracing::info!("Task {} ignored", request.label());
         }
@@ -97,6 +98,28 @@ async fn success(core: &Core, request: &Request, value: Value, caller: &Caller, 
         });
     }
     tracing::info!("Task {} succeeded in {seconds}s: {shown}", request.label());
+}
+
+/// An ignored task has no state: STARTED would stand for ever. One that the task has stored itself stays.
+async fn forget_started(core: &Core, request: &Request) {
+    if core.ignores_result(request) {
+        return;
+    }
+    let forget = async {
+        core.storer.flush().await;
+        match core.backend.get(request.id()).await? {
+            Some(meta) if meta.status == TaskState::STARTED => {
+                core.backend.forget(request.id()).await
+            }
+            _ => Ok(()),
+        }
+    };
+    if let Err(error) = forget.await {
+        tracing::debug!(
+            "{} was ignored and still shows as started: {error}",
+            request.label()
+        );
+    }
 }
 
 enum Log {

@@ -19,7 +19,10 @@ type Done = oneshot::Sender<Result<Stored, BackendError>>;
 
 /// The writing end. Metas are stored in the order in which they are handed in.
 #[derive(Debug, Clone)]
-pub(super) struct Storer(mpsc::Sender<(ResultMeta, Option<Done>)>);
+pub(super) struct Storer(mpsc::Sender<Entry>);
+
+/// A meta to store, and whoever waits for it; without a meta, whoever waits for all before it.
+type Entry = (Option<ResultMeta>, Option<Done>);
 
 /// How to try again.
 #[derive(Debug, Clone, Copy)]
@@ -53,13 +56,25 @@ impl Storer {
     pub(super) async fn store(&self, meta: ResultMeta) -> Result<Stored, BackendError> {
         let (done, stored) = oneshot::channel();
         let gone = || BackendError::connection("the worker is shutting down");
-        self.0.send((meta, Some(done))).await.map_err(|_| gone())?;
+        self.0
+            .send((Some(meta), Some(done)))
+            .await
+            .map_err(|_| gone())?;
         stored.await.map_err(|_| gone())?
+    }
+
+    /// Waits until everything that was handed in before is stored, or given up.
+    pub(super) async fn flush(&self) {
+        let (done, stored) = oneshot::channel();
+        if self.0.send((None, Some(done))).await.is_ok() {
+            // Its answer has no news.
+            let _ = stored.await;
+        }
     }
 
     /// Stores a meta in its turn, without waiting for it.
     pub(super) async fn post(&self, meta: ResultMeta) {
-        if self.0.send((meta, None)).await.is_err() {
+        if self.0.send((Some(meta), None)).await.is_err() {
             tracing::debug!("a state was not stored: the worker is shutting down");
         }
     }
@@ -67,36 +82,46 @@ impl Storer {
 
 async fn write(
     backend: Arc<dyn Backend>,
-    mut waiting: mpsc::Receiver<(ResultMeta, Option<Done>)>,
+    mut waiting: mpsc::Receiver<Entry>,
     retry: Retry,
     give_up: CancellationToken,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch: Vec<Entry> = Vec::with_capacity(BATCH);
     while waiting.recv_many(&mut batch, BATCH).await > 0 {
-        let (metas, done): (Vec<ResultMeta>, Vec<Option<Done>>) = batch.drain(..).unzip();
-        match persist(&*backend, &metas, retry, &give_up).await {
-            Ok(outcomes) => {
-                for ((outcome, done), meta) in outcomes.into_iter().zip(done).zip(&metas) {
-                    if let Err(error) = &outcome
-                        && done.is_none()
-                    {
-                        tracing::error!(task_id = %meta.task_id, "can't store state {}: {error}", meta.status);
-                    }
-                    if let Some(done) = done {
-                        // Whoever asked may have been cut off.
-                        let _ = done.send(outcome);
-                    }
-                }
+        let (metas, done): (Vec<Option<ResultMeta>>, Vec<Option<Done>>) = batch.drain(..).unzip();
+        let is_meta: Vec<bool> = metas.iter().map(Option::is_some).collect();
+        let metas: Vec<ResultMeta> = metas.into_iter().flatten().collect();
+        let outcomes = persist(&*backend, &metas, retry, &give_up).await;
+        let unstored = outcomes.as_ref().err().map(ToString::to_string);
+        let mut outcomes = outcomes.unwrap_or_default().into_iter();
+        let mut metas = metas.iter();
+        for (is_meta, done) in is_meta.into_iter().zip(done) {
+            let Some(meta) = metas.as_slice().first().filter(|_| is_meta) else {
+                answer(done, Ok(Stored::Written));
+                continue;
+            };
+            metas.next();
+            let outcome = match (&unstored, outcomes.next()) {
+                (None, Some(outcome)) => outcome,
+                (Some(error), _) => Err(BackendError::connection(error.clone())),
+                (None, None) => Err(BackendError::server(
+                    "the back end did not say what became of it",
+                )),
+            };
+            if let Err(error) = &outcome
+                && done.is_none()
+            {
+                tracing::error!(task_id = %meta.task_id, "can't store state {}: {error}", meta.status);
             }
-            Err(error) => {
-                for (meta, done) in metas.iter().zip(done) {
-                    tracing::error!(task_id = %meta.task_id, "can't store state {}: {error}", meta.status);
-                    if let Some(done) = done {
-                        let _ = done.send(Err(BackendError::connection(error.to_string())));
-                    }
-                }
-            }
+            answer(done, outcome);
         }
+    }
+}
+
+fn answer(done: Option<Done>, outcome: Result<Stored, BackendError>) {
+    if let Some(done) = done {
+        // Whoever asked may have been cut off.
+        let _ = done.send(outcome);
     }
 }
 
@@ -106,6 +131,9 @@ async fn persist(
     retry: Retry,
     give_up: &CancellationToken,
 ) -> Result<Vec<Result<Stored, BackendError>>, BackendError> {
+    if metas.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut pause = retry.base.max(Duration::from_millis(1));
     let mut tries = 0u64;
     loop {

@@ -78,8 +78,11 @@ fn rejected_and_ignored(store: &mut Store) {
         &format!("INFO/MainProcess] Task w.ignore[{ignored}] ignored"),
         patience(),
     );
-    // Its start is known (`task_track_started`), its end is not.
-    assert_eq!(client.state(&ignored).0, "STARTED");
+    assert_eq!(
+        client.state(&ignored).0,
+        "PENDING",
+        "its start is forgotten"
+    );
     let panics = client.delay("w.panics", &json!([]));
     assert_eq!(client.failure(&panics).1, json!(["all is lost"]));
     client.nothing_left();
