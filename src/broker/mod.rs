@@ -19,5 +19,5 @@ pub use self::consumer::{Command, Consumer};
 pub use self::delivery::{Acker, Delivery, Garbled, Settle, Settlement};
 pub use self::error::BrokerError;
 pub(crate) use self::redis::{Connection, Endpoint, Push, eval};
-pub use self::registry::{Options, SCHEMES, connect};
+pub use self::registry::{Options, SCHEMES, as_uri, connect};
 pub use self::url::{BrokerUrl, UrlParts};

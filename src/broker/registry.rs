@@ -52,3 +52,13 @@ pub async fn connect(url: &BrokerUrl, options: &Options) -> Result<Arc<dyn Broke
         ))),
     }
 }
+
+/// The URL as Celery shows it in banners and log lines, whether or not it can be reached.
+#[must_use]
+pub fn as_uri(url: &BrokerUrl) -> String {
+    match url.scheme() {
+        "redis" | "rediss" | "redis+socket" => redis::Endpoint::for_broker(url, None)
+            .map_or_else(|_| url.to_string(), |e| e.broker_uri()),
+        _ => url.to_string(),
+    }
+}

@@ -16,7 +16,7 @@ use super::session::{End, Session, Setup};
 use super::store::{Retry, Storer};
 use super::{Info, State, WorkerError, WorkerOptions, builtin, statedb};
 use crate::app::App;
-use crate::broker::{Broker, BrokerError, Held};
+use crate::broker::{self, Broker, BrokerError, Held};
 use crate::events::{Dispatcher, Groups};
 use crate::pidbox::{self, Node};
 use crate::protocol::event::Origin;
@@ -94,7 +94,7 @@ impl Worker {
         let info = Info {
             nodename,
             app: app.name().to_owned(),
-            transport: app.read_url()?.to_string(),
+            transport: broker::as_uri(&app.read_url()?),
             results: app.backend().await?.as_uri(),
             concurrency,
             pool: if options.solo { "solo" } else { "threads" },
@@ -471,7 +471,7 @@ async fn connect(core: &Core, is_first: bool) -> Result<Option<Arc<dyn Broker>>,
         } else {
             after_a_loss(tries)
         };
-        let url = core.app.read_url()?;
+        let url = broker::as_uri(&core.app.read_url()?);
         let most = max.map_or_else(|| "∞".to_owned(), |max| max.to_string());
         tracing::error!(
             "consumer: Cannot connect to {url}: {error}.\nTrying again in {pause:.2} seconds... ({tries}/{most})\n"
