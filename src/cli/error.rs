@@ -307,9 +307,9 @@ fn classify(cause: &(dyn Error + 'static)) -> Option<(Kind, Option<String>)> {
         Some(SendError::Option { .. } | SendError::Protocol(_)) => Some((Kind::Usage, None)),
         Some(_) => Some((Kind::Failed, None)),
         None => match cause.downcast_ref::<WorkerError>() {
-            Some(WorkerError::Annotation { .. } | WorkerError::Protocol(_)) => {
-                Some((Kind::Config, None))
-            }
+            Some(
+                WorkerError::Annotation { .. } | WorkerError::Protocol(_) | WorkerError::NoQueues,
+            ) => Some((Kind::Config, None)),
             Some(_) => Some((Kind::Failed, None)),
             None => None,
         },

@@ -283,7 +283,7 @@ settings! {
     worker_enable_prefetch_count_reduction: bool = true;
     /// How long a soft shutdown lets tasks finish; 0 goes straight to the cold one. 0.
     worker_soft_shutdown_timeout: Duration = Duration::ZERO;
-    /// Whether it waits when nothing runs and tasks with an ETA are held. False.
+    /// Whether it waits when nothing runs and tasks with an ETA are held. Without effect: they are given back at once.
     worker_enable_soft_shutdown_on_idle: bool = false;
     /// File that keeps revoked ids over a restart. None.
     worker_state_db: Option<String> = None;

@@ -16,10 +16,16 @@ use super::ProtocolError;
 /// `Invalid` if it is not one.
 pub fn parse(text: &str) -> Result<Timestamp, ProtocolError> {
     let (civil, offset) = parse_civil(text)?;
-    offset
+    // Python's `datetime.max` and `datetime.min` lie just outside: as far away as can be is what they mean.
+    let outside = if civil.year() > 0 {
+        Timestamp::MAX
+    } else {
+        Timestamp::MIN
+    };
+    Ok(offset
         .unwrap_or(Offset::UTC)
         .to_timestamp(civil)
-        .map_err(|e| ProtocolError::invalid("date and time", format!("`{text}`: {e}")))
+        .unwrap_or(outside))
 }
 
 /// Reads an ISO 8601 date and time as it stands: the wall clock, and the offset if one is given.

@@ -125,8 +125,6 @@ async fn forget_started(core: &Core, request: &Request) {
 enum Log {
     Unexpected,
     Expected,
-    /// The caller has logged it.
-    Done,
 }
 
 async fn failure(
@@ -161,7 +159,6 @@ async fn failure(
             tracing::error!("Task {label} raised unexpected: {exception}{traceback}")
         }
         Log::Expected => tracing::info!("Task {label} raised expected: {exception}"),
-        Log::Done => {}
     }
 }
 
@@ -308,17 +305,18 @@ async fn timed_out(core: &Core, request: &Request, limit: Duration, caller: &Cal
             Value::Int,
         );
     let exception = Exception::new("billiard.exceptions", "TimeLimitExceeded", vec![limit]);
-    let acks = core
-        .settings
+    let settings = &core.settings;
+    let acks = settings
         .task_acks_on_timeout
         .unwrap_or_else(|| acks_on_failure_or_timeout(core, request));
-    if acks || !core.acks_late(request) {
-        failure(core, request, exception, None, caller, Log::Done).await;
+    record_failure(core, request, &exception, None, caller).await;
+    let how = if acks || !core.acks_late(request) {
+        Settle::Ack
     } else {
-        record_failure(core, request, &exception, None, caller).await;
-        settle(core, request, Settle::Requeue);
-        failed_event(core, request, &exception, None);
-    }
+        Settle::Requeue
+    };
+    settle(core, request, how);
+    failed_event(core, request, &exception, None);
 }
 
 /// Records a request as revoked: `reason` is `revoked`, `expired` or `terminated`, the last with its signal.

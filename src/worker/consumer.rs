@@ -126,7 +126,7 @@ impl Consumer {
     /// Goes on with what a lost connection held and the new one has taken over: running requests get their acker, what was
     /// settled in vain is settled again, and all else goes back to the front of its queue.
     pub(super) fn adopt(&self, ackers: Vec<Acker>) {
-        let running = self.core.state.lock().requests(Phase::Active);
+        let running = self.core.state.lock().taken();
         let mut running: HashMap<String, Arc<Request>> = running
             .into_iter()
             .filter_map(|r| Some((r.delivery_tag()?, r)))
@@ -236,6 +236,7 @@ impl Consumer {
                 break;
             };
             self.busy += 1;
+            request.mark_taken();
             let slot: Box<dyn Any + Send + Sync> = Box::new(Slot(self.slot.clone()));
             self.running
                 .spawn(execute(Arc::clone(&self.core), request, slot));
@@ -300,7 +301,8 @@ impl Consumer {
             Err((error, acker)) => return reject(&queue, &message, acker, &error),
         };
         let known = self.core.state.lock().get(request.id());
-        if let Some((Phase::Active, running)) = known
+        if let Some((_, running)) = known
+            && running.is_taken()
             && running.message.header.retries == request.message.header.retries
             && request.delivery_info.redelivered
             && let Some(acker) = request.take_acker()

@@ -29,6 +29,9 @@ pub enum WorkerError {
         /// What is wrong.
         reason: String,
     },
+    /// Every queue is excluded (`-X`).
+    #[error("every queue is excluded: there is nothing to consume from")]
+    NoQueues,
     /// The file of revoked ids cannot be read or written.
     #[error("state file `{path}`: {source}")]
     State {

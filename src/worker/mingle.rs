@@ -35,10 +35,20 @@ pub(super) async fn mingle(
             |_, _| {},
         )
         .await?;
-    let neighbours: Vec<_> = replies
+    let (own, neighbours): (Vec<_>, Vec<_>) = replies
         .replies
         .into_iter()
-        .filter(|(node, reply)| *node != core.nodename.as_str() && !reply.is_null())
+        .partition(|(node, _)| *node == core.nodename.as_str());
+    if !own.is_empty() {
+        tracing::warn!(
+            "another worker is named {}: revokes and the like reach both, and answers can't be told apart; \
+             name one of them with -n",
+            core.nodename
+        );
+    }
+    let neighbours: Vec<_> = neighbours
+        .into_iter()
+        .filter(|(_, reply)| !reply.is_null())
         .collect();
     if neighbours.is_empty() {
         tracing::info!("mingle: all alone");

@@ -43,6 +43,7 @@ pub struct Request {
     /// Unix time of its start.
     started: OnceLock<f64>,
     acknowledged: AtomicBool,
+    taken: AtomicBool,
     right: Mutex<Right>,
     stop: Mutex<Option<oneshot::Sender<Stop>>>,
 }
@@ -79,6 +80,7 @@ impl Request {
             message: task,
             started: OnceLock::new(),
             acknowledged: AtomicBool::new(false),
+            taken: AtomicBool::new(false),
             right: Mutex::new(Right {
                 acker: Some(acker),
                 settled: None,
@@ -140,6 +142,17 @@ impl Request {
     pub fn delivery_tag(&self) -> Option<String> {
         let right = self.right();
         right.acker.as_ref().map(|a| a.delivery_tag().to_owned())
+    }
+
+    /// Whether it has been handed to a slot.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it is handed to a slot: from now on it goes on whatever becomes of the connection.
+    pub fn mark_taken(&self) {
+        self.taken.store(true, Ordering::Relaxed);
     }
 
     /// Unix time of its start, if it has started.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -141,11 +142,15 @@ impl Worker {
     ) -> Result<Exit, WorkerError> {
         let (directives, mut orders) = mpsc::channel(DIRECTIVES);
         let give_up = CancellationToken::new();
-        let (core, writer) = self.core(shutdown, directives, give_up.clone()).await?;
-        let writer = tokio::spawn(writer);
+        let finish = CancellationToken::new();
+        let (core, writer) = self
+            .core(shutdown, directives, finish.clone(), give_up.clone())
+            .await?;
         if let Some(path) = &self.options.statedb {
             statedb::load(path, &core.state)?;
         }
+        let mut writers = JoinSet::new();
+        writers.spawn(writer);
         let setup = self.setup(&core);
         let pool = if self.options.solo {
             "rcelery::pool::Solo"
@@ -221,20 +226,20 @@ impl Worker {
             Err(error) => (None, Some(error)),
         };
         let exit = self.stop(&core, consumer, session, orphans).await;
-        if let Some(path) = &self.options.statedb {
-            statedb::save(path, &core.state)?;
-        }
+        let saved = self.options.statedb.as_deref();
+        let saved = saved.map_or(Ok(()), |path| statedb::save(path, &core.state));
         give_up_soon(&core, &give_up);
-        core.producer.close().await;
-        let app = core.app.clone();
-        drop((core, control));
-        if let Err(error) = writer.await {
-            tracing::error!("the writer of results ended: {error}");
+        finish.cancel();
+        while let Some(ended) = writers.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!("the writer of results ended: {error}");
+            }
         }
-        app.close().await;
+        core.producer.close().await;
+        core.app.close().await;
         match error {
             Some(error) => Err(error),
-            None => Ok(exit),
+            None => saved.map(|()| exit),
         }
     }
 
@@ -301,6 +306,7 @@ impl Worker {
         &self,
         shutdown: Shutdown,
         directives: mpsc::Sender<super::Directive>,
+        finish: CancellationToken,
         give_up: CancellationToken,
     ) -> Result<(Arc<Core>, impl Future<Output = ()> + Send + use<>), WorkerError> {
         let settings = self.app.shared_settings();
@@ -311,7 +317,7 @@ impl Worker {
             base: Duration::from_millis(settings.result_backend_base_sleep_between_retries_ms),
             longest: Duration::from_millis(settings.result_backend_max_sleep_between_retries_ms),
         };
-        let (storer, writer) = Storer::new(Arc::clone(&backend), retry, give_up);
+        let (storer, writer) = Storer::new(Arc::clone(&backend), retry, finish, give_up);
         let clock = Arc::new(LamportClock::default());
         let accept = self.app.accept()?;
         let origin = Origin {
@@ -511,6 +517,9 @@ fn queues(app: &App, options: &WorkerOptions) -> Result<(Vec<Queue>, Vec<String>
         .cloned()
         .collect();
     queues.retain(|q| !options.exclude_queues.contains(&q.name));
+    if queues.is_empty() {
+        return Err(WorkerError::NoQueues);
+    }
     let mut seen = std::collections::HashSet::new();
     queues.retain(|q| seen.insert(q.name.clone()));
     Ok((queues, unknown))

@@ -2,11 +2,11 @@
 //!
 //! Mirrors `celery.worker.state`. The consumer loop writes; remote control and heartbeats read.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 
 use super::Request;
 use crate::protocol::{Queue, Value};
@@ -47,7 +47,9 @@ pub struct Tables {
     /// Stamp name → values whose tasks are revoked.
     pub revoked_stamps: HashMap<String, Vec<Value>>,
     /// Tags whose settlement may have been lost with a connection: not to be run again.
-    settled: IndexSet<String>,
+    settled: HashSet<String>,
+    /// The same, oldest first.
+    settled_order: VecDeque<String>,
     /// The queues consumed from, by name.
     pub queues: IndexMap<String, Queue>,
     /// Slots.
@@ -133,6 +135,13 @@ impl Tables {
             .collect()
     }
 
+    /// The requests that have been handed to a slot and are not over.
+    #[must_use]
+    pub fn taken(&self) -> Vec<Arc<Request>> {
+        let requests = self.requests.values().map(|(_, request)| request);
+        requests.filter(|r| r.is_taken()).map(Arc::clone).collect()
+    }
+
     /// Marks ids as revoked.
     pub fn revoke<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>, now: Instant) {
         for id in ids {
@@ -163,9 +172,13 @@ impl Tables {
     pub fn note_settled(&mut self, delivery_tag: String) {
         /// More than any prefetch window: settlements are lost only with the connection they were written to.
         const KEPT: usize = 10_000;
-        self.settled.insert(delivery_tag);
-        if self.settled.len() > KEPT {
-            self.settled.shift_remove_index(0);
+        if self.settled.insert(delivery_tag.clone()) {
+            self.settled_order.push_back(delivery_tag);
+        }
+        if self.settled.len() > KEPT
+            && let Some(oldest) = self.settled_order.pop_front()
+        {
+            self.settled.remove(&oldest);
         }
     }
 

@@ -23,7 +23,13 @@ pub(super) fn load(path: &Path, state: &State) -> Result<(), WorkerError> {
     let mut ids = Vec::new();
     for line in BufReader::new(file).lines() {
         let line = line.map_err(fail)?;
-        let entry: serde_json::Value = serde_json::from_str(&line).map_err(|e| fail(e.into()))?;
+        let Ok(entry) = serde_json::from_str::<serde_json::Value>(&line) else {
+            tracing::warn!(
+                "state file `{}`: a line is no JSON, and is skipped",
+                path.display()
+            );
+            continue;
+        };
         ids.extend(
             entry
                 .get("revoked")

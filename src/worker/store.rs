@@ -38,15 +38,19 @@ pub(super) struct Retry {
 }
 
 impl Storer {
-    /// A storer and the future that does its work: it ends when all storers are gone and everything is stored, or at
-    /// `give_up`.
+    /// A storer and the future that does its work. At `finish` it takes no more (a task that could not be cut off may
+    /// still hold a storer) and ends when everything is stored; at `give_up` nothing is tried again.
     pub(super) fn new(
         backend: Arc<dyn Backend>,
         retry: Retry,
+        finish: CancellationToken,
         give_up: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (sender, receiver) = mpsc::channel(WAITING);
-        (Self(sender), write(backend, receiver, retry, give_up))
+        (
+            Self(sender),
+            write(backend, receiver, retry, finish, give_up),
+        )
     }
 
     /// Stores a meta and waits until that is done.
@@ -84,10 +88,22 @@ async fn write(
     backend: Arc<dyn Backend>,
     mut waiting: mpsc::Receiver<Entry>,
     retry: Retry,
+    finish: CancellationToken,
     give_up: CancellationToken,
 ) {
     let mut batch: Vec<Entry> = Vec::with_capacity(BATCH);
-    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+    loop {
+        let received = tokio::select! {
+            biased;
+            received = waiting.recv_many(&mut batch, BATCH) => received,
+            () = finish.cancelled(), if !waiting.is_closed() => {
+                waiting.close();
+                continue;
+            }
+        };
+        if received == 0 {
+            return;
+        }
         let (metas, done): (Vec<Option<ResultMeta>>, Vec<Option<Done>>) = batch.drain(..).unzip();
         let is_meta: Vec<bool> = metas.iter().map(Option::is_some).collect();
         let metas: Vec<ResultMeta> = metas.into_iter().flatten().collect();

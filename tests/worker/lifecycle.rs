@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::fixture::{Client, Marks, app, on_both, start};
-use crate::harness::{Store, eventually, in_time, patience, secs};
+use crate::harness::{Rcelery, Store, eventually, in_time, patience, secs};
 
 on_both!(
     term_lets_a_running_task_finish
@@ -155,6 +155,26 @@ fn quit_gives_a_running_task_back(store: &mut Store) {
         assert_eq!(marks.count(&format!("end {n}")), 1);
     }
     client.nothing_left();
+}
+
+#[test]
+fn a_blocking_task_that_does_not_listen_does_not_keep_the_worker() {
+    let store = Store::redis();
+    let (client, marks) = (Client::on(&store), Marks::new(&store));
+    let worker = start(&store, &["-c", "2"]);
+    client.delay("w.block", &json!([marks.path(), "deaf", 60]));
+    marks.wait("start deaf");
+    worker.signal(Signal::SIGQUIT);
+    in_time(secs(15), || worker.wait(patience())).exit(1);
+    assert_eq!((client.waiting("celery"), client.unacked()), (1, 0));
+}
+
+#[test]
+fn a_worker_with_every_queue_excluded_does_not_start() {
+    let store = Store::redis();
+    let out = Rcelery::on(&store).run(&["worker", "-X", "celery"]);
+    assert!(out.stderr.contains("every queue is excluded"), "{out:?}");
+    out.exit(78);
 }
 
 #[test]
