@@ -186,11 +186,29 @@ fn json(option: &str, text: &str) -> Result<Value, Failure> {
         // What ends too early is wrong behind its end.
         let column = precise.column() + usize::from(precise.is_eof());
         let column = column.min(shown.chars().count() + 1);
-        let caret = format!("{}^", " ".repeat(column.saturating_sub(1)));
+        let (shown, before) = around(shown, column.saturating_sub(1));
+        let caret = format!("{}^", " ".repeat(before));
         Failure::usage(format!(
             "invalid value for '{option}': {precise}\n  {shown}\n  {caret}"
         ))
     })
+}
+
+/// The part of a line around a place, and where the place is in it.
+fn around(line: &str, place: usize) -> (String, usize) {
+    const SIDE: usize = 36;
+    let start = place.saturating_sub(SIDE);
+    let part: String = line.chars().skip(start).take(2 * SIDE).collect();
+    let more = if line.chars().count() > start + 2 * SIDE {
+        "…"
+    } else {
+        ""
+    };
+    let less = if start > 0 { "…" } else { "" };
+    (
+        format!("{less}{part}{more}"),
+        place - start + less.chars().count(),
+    )
 }
 
 fn mismatch(option: &str, expected: &str, other: Option<&str>) -> Failure {
@@ -255,6 +273,18 @@ mod tests {
         assert!(error.contains("did you mean --args?"), "{error}");
         let error = json_array("--args", "2").unwrap_err().to_string();
         assert!(error.contains("got a number"), "{error}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_place() {
+        let error = json_array("--args", &"[".repeat(5000))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.lines().all(|line| line.chars().count() < 100),
+            "{error}"
+        );
+        assert!(error.ends_with('^') && error.contains('…'), "{error}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ Examples:
   rcelery result -j $id | jq .state")]
 pub(crate) struct ResultArgs {
     /// Task ids; `-` reads them from stdin
-    #[arg(required = true, value_name = "TASK_ID")]
+    #[arg(required = true, value_name = "TASK_ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     ids: Vec<String>,
 
     /// Wait until it is there, at most SECS
