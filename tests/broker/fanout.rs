@@ -7,6 +7,7 @@ use crate::fixture::{Fixture, becomes, body, bound, nothing, publish_to, take};
 
 crate::conformance!({
     a_broadcast_reaches_every_listener
+    listeners_of_one_name_all_hear
     a_broadcast_is_counted
     broadcasts_are_filtered_by_key
     a_cancelled_listener_hears_nothing
@@ -48,6 +49,51 @@ async fn a_broadcast_reaches_every_listener(fx: Fixture) {
         }
         nothing(consumer).await;
     }
+}
+
+/// Two workers of the same name share one mailbox.
+async fn listeners_of_one_name_all_hear(fx: Fixture) {
+    let (one, two, sender) = (fx.connect().await, fx.connect().await, fx.connect().await);
+    one.declare(&pidbox("a")).await.unwrap();
+    two.declare(&pidbox("a")).await.unwrap();
+    let mut first = one.consume(&[pidbox("a")], 1).await.unwrap();
+    let mut second = two.consume(&[pidbox("a")], 1).await.unwrap();
+    let send = |body| publish_to(&sender, "celery.pidbox", ExchangeType::Fanout, "", body);
+    let counts = sender.capabilities().counts_receivers;
+    for wanted in ["1", "2", "3"] {
+        let routed = send(wanted).await;
+        if counts {
+            assert_eq!(routed.receivers, Some(2));
+        }
+    }
+    for consumer in [&mut first, &mut second] {
+        for wanted in ["1", "2", "3"] {
+            let delivery = take(consumer).await;
+            assert_eq!(body(&delivery), wanted);
+            assert_eq!(delivery.queue, "a.celery.pidbox");
+        }
+        nothing(consumer).await;
+    }
+    one.delete_queue(&pidbox("a")).await.unwrap();
+    drop(first);
+    send("4").await;
+    assert_eq!(body(&take(&mut second).await), "4");
+    one.close().await.unwrap();
+    let routed = send("5").await;
+    if counts {
+        assert_eq!(routed.receivers, Some(1));
+    }
+    assert_eq!(body(&take(&mut second).await), "5");
+    nothing(&mut second).await;
+    two.delete_queue(&pidbox("a")).await.unwrap();
+    assert_eq!(
+        sender
+            .queue_length("a.celery.pidbox")
+            .await
+            .unwrap()
+            .unwrap_or(0),
+        0
+    );
 }
 
 async fn a_broadcast_is_counted(fx: Fixture) {

@@ -20,7 +20,7 @@ use super::request::{Answer, Done, Request, refuse_all};
 use super::schema::Tables;
 use super::sql::Sql;
 use super::state::{State, Work};
-use super::store::{Store, Taken};
+use super::store::{Store, Taken, is_copied};
 use super::subscription::{Source, Subscription};
 use crate::broker::consumer::Command;
 use crate::broker::delivery::{Acker, Delivery, Settle, Settlement};
@@ -342,8 +342,12 @@ impl Engine {
                     done.push(Done::Unit(answer));
                     result?;
                 }
-                Request::DeleteQueue(name, answer) => {
-                    let result = store.delete_queue(c, &name).await;
+                Request::DeleteQueue(queue, answer) => {
+                    let result = if is_copied(&queue) {
+                        store.leave_queue(c, &queue.name, consumer, now).await
+                    } else {
+                        store.delete_queue(c, &queue.name).await
+                    };
                     done.push(Done::Unit(answer));
                     result?;
                 }
@@ -380,7 +384,7 @@ impl Engine {
                         }
                     };
                     for queue in &queues {
-                        store.subscribe(c, &queue.name, id).await?;
+                        store.subscribe(c, queue, id, now).await?;
                     }
                 }
                 // Answered by reading, or the loop's own.
@@ -454,6 +458,7 @@ impl Engine {
     async fn something_waits(&mut self) -> Result<bool, SqliteError> {
         let path = &self.path;
         let sorted = |e: sqlx::Error| SqliteError::from_driver(path, &e);
+        let consumer = self.state.consumer.unwrap_or_default();
         for subscription in &self.state.subscriptions {
             for source in &subscription.sources {
                 let c = &mut self.connection;
@@ -461,7 +466,7 @@ impl Engine {
                     subscription.channel_room() > 0
                         && self
                             .store
-                            .has_transient(c, &source.name)
+                            .has_transient(c, &source.name, consumer)
                             .await
                             .map_err(sorted)?
                 } else {
@@ -554,12 +559,16 @@ impl Engine {
                     subscription.sources.push(Source::from(&*queue));
                 }
                 self.state.more = true;
-                let c = &mut self.connection;
-                return self
-                    .store
-                    .subscribe(c, &queue.name, consumer)
+                let mut transaction = self
+                    .connection
+                    .begin_with("BEGIN IMMEDIATE")
                     .await
-                    .map_err(sorted);
+                    .map_err(sorted)?;
+                self.store
+                    .subscribe(&mut transaction, &queue, consumer, now_ms())
+                    .await
+                    .map_err(sorted)?;
+                return transaction.commit().await.map_err(sorted);
             }
             Some(Command::Cancel(queue)) => {
                 subscription.sources.retain(|s| s.name != queue);

@@ -20,7 +20,9 @@ pub(super) async fn take_for(
     let mut more = false;
     let mut channel = subscription.channel_room();
     for source in subscription.sources.iter().filter(|s| s.transient) {
-        let messages = store.take_transient(c, &source.name, channel, now).await?;
+        let messages = store
+            .take_transient(c, &source.name, consumer, channel, now)
+            .await?;
         // Overdue ones are not among them, so any that came may be followed by others.
         more |= !messages.is_empty() || channel == 0;
         channel -= messages.len();

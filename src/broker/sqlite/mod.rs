@@ -243,8 +243,8 @@ impl Broker for SqliteBroker {
     }
 
     async fn delete_queue(&self, queue: &Queue) -> Result<(), BrokerError> {
-        let name = queue.name.clone();
-        self.ask(|answer| Request::DeleteQueue(name, answer)).await
+        let queue = Box::new(queue.clone());
+        self.ask(|answer| Request::DeleteQueue(queue, answer)).await
     }
 
     async fn publish(

@@ -14,7 +14,7 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, SqliteError>>;
 #[derive(Debug)]
 pub(super) enum Request {
     Declare(Box<Queue>, Answer<()>),
-    DeleteQueue(String, Answer<()>),
+    DeleteQueue(Box<Queue>, Answer<()>),
     Publish(Vec<(Destination, Message)>, Answer<Vec<Routed>>),
     Consume(Vec<Queue>, u32, Answer<Consumer>),
     Purge(String, Answer<Option<u64>>),

@@ -10,7 +10,7 @@
 //! | `rcelery_binding` | queues bound to exchanges; kombu keeps them in memory on this transport |
 //! | `rcelery_queue` | queues that end with their consumers: mailboxes, event receivers, replies |
 //! | `rcelery_subscription` | which consumer listens on which queue |
-//! | `rcelery_transient` | messages of queues that need no ack |
+//! | `rcelery_transient` | messages of queues that need no ack; a copy of a broadcast is under the name of the queue, the character 31 and the number of the consumer it is for |
 //!
 //! Messages wait in the order of an index over (queue, priority, id). The priority is read from the payload, so that
 //! it counts for what Python sends too. A message that comes back keeps its id, and with it its place.

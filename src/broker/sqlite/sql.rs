@@ -52,11 +52,17 @@ statements! {
         WHERE s.consumer = ?1 AND q.auto_delete = 1 \
         AND NOT EXISTS (SELECT 1 FROM {o}subscription AS other WHERE other.queue = s.queue AND other.consumer <> ?1)";
     put_transient = "INSERT INTO {o}transient (queue, payload, deadline) VALUES (?1, ?2, ?3)";
-    some_transient = "SELECT EXISTS (SELECT 1 FROM {o}transient WHERE queue = ?1)";
+    put_copy = "INSERT INTO {o}transient (queue, payload, deadline) VALUES (?1 || char(31) || ?4, ?2, ?3)";
+    some_transient = "SELECT EXISTS (SELECT 1 FROM {o}transient WHERE queue IN (?1, ?1 || char(31) || ?2))";
     take_transient = "DELETE FROM {o}transient WHERE id IN \
-        (SELECT id FROM {o}transient WHERE queue = ?1 ORDER BY id LIMIT ?2) RETURNING id, CAST(payload AS BLOB), deadline";
-    count_transient = "SELECT count(*) FROM {o}transient WHERE queue = ?1";
-    purge_transient = "DELETE FROM {o}transient WHERE queue = ?1";
+        (SELECT id FROM {o}transient WHERE queue IN (?1, ?1 || char(31) || ?3) ORDER BY id LIMIT ?2) RETURNING id, CAST(payload AS BLOB), deadline";
+    count_transient = "SELECT count(*) FROM {o}transient WHERE queue IN \
+        (SELECT ?1 UNION ALL SELECT ?1 || char(31) || consumer FROM {o}subscription WHERE queue = ?1)";
+    purge_transient = "DELETE FROM {o}transient WHERE queue IN \
+        (SELECT ?1 UNION ALL SELECT ?1 || char(31) || consumer FROM {o}subscription WHERE queue = ?1)";
+    purge_copies = "DELETE FROM {o}transient WHERE queue = ?1 || char(31) || ?2";
+    purge_copies_of_consumer = "DELETE FROM {o}transient WHERE queue IN \
+        (SELECT queue || char(31) || consumer FROM {o}subscription WHERE consumer = ?1)";
     some_overdue_transient = "SELECT EXISTS (SELECT 1 FROM {o}transient WHERE deadline < ?1)";
     purge_overdue_transient = "DELETE FROM {o}transient WHERE deadline < ?1";
 
@@ -98,7 +104,7 @@ statements! {
     unsubscribe_all = "DELETE FROM {o}subscription WHERE consumer = ?1";
     is_subscribed = "SELECT EXISTS (SELECT 1 FROM {o}subscription WHERE queue = ?1)";
     is_auto_delete = "SELECT EXISTS (SELECT 1 FROM {o}queue WHERE name = ?1 AND auto_delete = 1)";
-    subscribers = "SELECT s.queue, c.place, c.pid, c.started, c.deadline FROM {o}subscription AS s \
+    subscribers = "SELECT s.queue, c.id, c.place, c.pid, c.started, c.deadline FROM {o}subscription AS s \
         JOIN {o}consumer AS c ON c.id = s.consumer WHERE s.queue IN (SELECT value FROM json_each(?1))";
 }
 

@@ -1,6 +1,6 @@
 //! What the broker does to its tables, one function per deed. Each runs in a transaction that the engine opens and commits.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -82,14 +82,18 @@ pub(super) fn is_transient(queue: &Queue) -> bool {
     queue.no_ack && is_passing(queue)
 }
 
+/// Whether each connection that listens gets a copy of what is broadcast, as on Redis, though the queue has one name.
+/// Two workers of the same name share a mailbox, and both must hear.
+pub(super) fn is_copied(queue: &Queue) -> bool {
+    is_transient(queue) && queue.exchange.kind == ExchangeType::Fanout
+}
+
 /// Whether the queue ends with its consumer.
 fn is_passing(queue: &Queue) -> bool {
     queue.auto_delete || queue.exclusive || queue.expires.is_some()
 }
 
 impl Store {
-    // ---- queues ----
-
     /// Whether [`Store::declare`] would find all in place.
     pub(super) async fn is_declared(
         &self,
@@ -164,6 +168,23 @@ impl Store {
         Ok(())
     }
 
+    /// Deletes a queue whose messages are copied for each listener; while others listen, only `own` stops listening.
+    pub(super) async fn leave_queue(
+        &self,
+        c: &mut SqliteConnection,
+        name: &str,
+        own: Option<i64>,
+        now: i64,
+    ) -> Result<()> {
+        if let Some(own) = own {
+            self.unsubscribe(c, name, own).await?;
+        }
+        if self.listening(c, &[name.to_owned()], now).await?.is_empty() {
+            self.delete_queue(c, name).await?;
+        }
+        Ok(())
+    }
+
     /// Like kombu's purge, this takes along what Python workers have taken and left behind, and counts only what waited.
     pub(super) async fn purge(&self, c: &mut SqliteConnection, name: &str) -> Result<Option<u64>> {
         if !self.exists(c, name).await? {
@@ -217,8 +238,6 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
-    // ---- publishing ----
-
     pub(super) async fn publish(
         &self,
         c: &mut SqliteConnection,
@@ -247,20 +266,27 @@ impl Store {
                     })
                     .map(|(queue, _)| queue.clone())
                     .collect();
+                // Those of one queue are neighbours: the statement sorts by queue.
                 queues.dedup();
                 queues
             };
+            let is_broadcast = destination.kind == ExchangeType::Fanout;
+            let listening = if is_broadcast {
+                self.listening(c, &queues, now).await?
+            } else {
+                BTreeMap::new()
+            };
+            let mut receivers = 0;
             if !queues.is_empty() {
                 let payload = String::from_utf8_lossy(&envelope::encode(message)).into_owned();
                 for queue in &queues {
-                    self.put(c, &mut passing, queue, &payload, now).await?;
+                    let listeners = listening.get(queue).map_or(&[][..], Vec::as_slice);
+                    receivers += self
+                        .put(c, &mut passing, queue, listeners, &payload, now)
+                        .await?;
                 }
             }
-            let receivers = if destination.kind == ExchangeType::Fanout {
-                Some(self.count_listening(c, &queues, now).await?)
-            } else {
-                None
-            };
+            let receivers = is_broadcast.then_some(receivers);
             routed.push(Routed {
                 queues: queues.len() as u64,
                 receivers,
@@ -269,27 +295,42 @@ impl Store {
         Ok(routed)
     }
 
+    /// Puts a message into a queue; a transient one gets a copy for each listener of a broadcast. Returns how many of
+    /// the listeners will get it.
     async fn put(
         &self,
         c: &mut SqliteConnection,
         passing: &mut HashMap<String, Option<i64>>,
         queue: &str,
+        listeners: &[i64],
         payload: &str,
         now: i64,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         if !passing.contains_key(queue) {
             let found = self.passing(c, queue).await?;
             let ttl = found.and_then(|(transient, ttl)| transient.then_some(ttl));
             passing.insert(queue.to_owned(), ttl);
         }
         if let Some(ttl) = passing[queue] {
-            query(&self.sql.put_transient)
-                .bind(queue)
-                .bind(payload)
-                .bind(now + ttl)
-                .execute(c)
-                .await?;
-            return Ok(());
+            for listener in listeners {
+                query(&self.sql.put_copy)
+                    .bind(queue)
+                    .bind(payload)
+                    .bind(now + ttl)
+                    .bind(listener)
+                    .execute(&mut *c)
+                    .await?;
+            }
+            if listeners.is_empty() {
+                // It waits for the first who listens.
+                query(&self.sql.put_transient)
+                    .bind(queue)
+                    .bind(payload)
+                    .bind(now + ttl)
+                    .execute(c)
+                    .await?;
+            }
+            return Ok(listeners.len() as u64);
         }
         let put = || query(&self.sql.put).bind(queue).bind(payload);
         if put().execute(&mut *c).await?.rows_affected() == 0 {
@@ -300,40 +341,38 @@ impl Store {
                 .await?;
             put().execute(c).await?;
         }
-        Ok(())
+        // Only one of them gets it.
+        Ok(u64::from(!listeners.is_empty()))
     }
 
-    /// How many of the queues have a listener that is believed to live.
-    async fn count_listening(
+    /// The consumers that listen to each of the queues and are believed to live.
+    async fn listening(
         &self,
         c: &mut SqliteConnection,
         queues: &[String],
         now: i64,
-    ) -> Result<u64> {
+    ) -> Result<BTreeMap<String, Vec<i64>>> {
+        let mut live: BTreeMap<String, Vec<i64>> = BTreeMap::new();
         if queues.is_empty() {
-            return Ok(0);
+            return Ok(live);
         }
-        let rows: Vec<(String, String, i64, i64, i64)> =
+        let rows: Vec<(String, i64, String, i64, i64, i64)> =
             sqlx::query_as(sqlx::AssertSqlSafe(Arc::clone(&self.sql.subscribers)))
                 .bind(names(queues.iter().map(String::as_str)))
                 .fetch_all(c)
                 .await?;
-        let live: HashSet<String> = rows
-            .into_iter()
-            .filter(|(_, place, pid, started, deadline)| {
-                let process = Process {
-                    place: place.clone(),
-                    pid: *pid,
-                    started: *started,
-                };
-                *deadline >= now && !process.is_gone()
-            })
-            .map(|(queue, ..)| queue)
-            .collect();
-        Ok(live.len() as u64)
+        for (queue, consumer, place, pid, started, deadline) in rows {
+            let process = Process {
+                place,
+                pid,
+                started,
+            };
+            if deadline >= now && !process.is_gone() {
+                live.entry(queue).or_default().push(consumer);
+            }
+        }
+        Ok(live)
     }
-
-    // ---- consuming ----
 
     /// The first messages that wait in a queue, most urgent first: id and priority.
     pub(super) async fn waiting(
@@ -353,15 +392,23 @@ impl Store {
         &self,
         c: &mut SqliteConnection,
         queue: &str,
+        consumer: i64,
     ) -> Result<bool> {
-        Ok(scalar(&self.sql.some_transient, c, queue).await? == 1)
+        let some: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(Arc::clone(&self.sql.some_transient)))
+                .bind(queue)
+                .bind(consumer)
+                .fetch_one(c)
+                .await?;
+        Ok(some == 1)
     }
 
-    /// Takes from a queue of our own table; what has outlived its time is dropped on the way.
+    /// Takes from a queue of our own table, and what was copied for the consumer; what has outlived its time is dropped on the way.
     pub(super) async fn take_transient(
         &self,
         c: &mut SqliteConnection,
         queue: &str,
+        consumer: i64,
         limit: usize,
         now: i64,
     ) -> Result<Vec<Taken>> {
@@ -369,6 +416,7 @@ impl Store {
             sqlx::query_as(sqlx::AssertSqlSafe(Arc::clone(&self.sql.take_transient)))
                 .bind(queue)
                 .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                .bind(consumer)
                 .fetch_all(c)
                 .await?;
         rows.sort_unstable_by_key(|(id, ..)| *id);
@@ -438,8 +486,7 @@ impl Store {
             .collect())
     }
 
-    // ---- settling: a delivery number that is no longer held does nothing, whoever holds the message then ----
-
+    /// Settles, as the next two do: a number that is no longer held does nothing, whoever holds the message then.
     pub(super) async fn drop_held(&self, c: &mut SqliteConnection, held: &[i64]) -> Result<()> {
         self.settle(c, &self.sql.delete_held, held).await
     }
@@ -471,8 +518,6 @@ impl Store {
             .await?;
         Ok(())
     }
-
-    // ---- consumers ----
 
     pub(super) async fn add_consumer(
         &self,
@@ -510,14 +555,20 @@ impl Store {
         Ok(renewed.rows_affected() == 1)
     }
 
+    /// Subscribes; to be called in a transaction. A queue that is copied is declared once more, since another connection
+    /// may have been its last listener, and have deleted it, after this one declared it.
     pub(super) async fn subscribe(
         &self,
         c: &mut SqliteConnection,
-        queue: &str,
+        queue: &Queue,
         consumer: i64,
+        now: i64,
     ) -> Result<()> {
+        if is_copied(queue) {
+            self.declare(c, queue, now).await?;
+        }
         query(&self.sql.subscribe)
-            .bind(queue)
+            .bind(&queue.name)
             .bind(consumer)
             .execute(c)
             .await?;
@@ -531,11 +582,13 @@ impl Store {
         queue: &str,
         consumer: i64,
     ) -> Result<()> {
-        query(&self.sql.unsubscribe)
-            .bind(queue)
-            .bind(consumer)
-            .execute(&mut *c)
-            .await?;
+        for sql in [&self.sql.purge_copies, &self.sql.unsubscribe] {
+            query(sql)
+                .bind(queue)
+                .bind(consumer)
+                .execute(&mut *c)
+                .await?;
+        }
         if scalar(&self.sql.is_subscribed, c, queue).await? == 0
             && scalar(&self.sql.is_auto_delete, c, queue).await? == 1
         {
@@ -558,6 +611,7 @@ impl Store {
         for sql in [
             &self.sql.restore_of_consumer,
             &self.sql.release_of_consumer,
+            &self.sql.purge_copies_of_consumer,
             &self.sql.unsubscribe_all,
             &self.sql.remove_consumer,
         ] {
