@@ -136,13 +136,7 @@ fn lead(mut first: Signature, rest: &[Signature], chain: &Signature) -> Signatur
     if in_chain {
         first.set_option("chain", follow);
     }
-    for name in ["root_id", "parent_id", "countdown", "eta", "priority"] {
-        if let Some(value) = chain.option(name)
-            && first.option(name).is_none()
-        {
-            first.options.insert(name.to_owned(), value.clone());
-        }
-    }
+    inherit(&mut first, &chain.options);
     first
 }
 
@@ -261,7 +255,7 @@ fn apply_group(mut group: Signature, steps: &mut Vec<Step>) -> Result<ResultTupl
             index,
             group.option("chord"),
         );
-        inherit(&mut task, &group);
+        inherit(&mut task, &group.options);
         extend_list(&mut task, "link", group.option("link"));
         extend_list(&mut task, "link_error", group.option("link_error"));
         results.push(apply(task, steps)?);
@@ -309,24 +303,13 @@ fn apply_chord(chord: &Signature, steps: &mut Vec<Step>) -> Result<ResultTuple, 
     }
     let body_value = body.to_value();
     let size: u64 = header.iter().map(counts).sum::<Result<_, _>>()?;
+    let header_options = group_options(chord.kwargs.get("header"));
     let mut sends = Vec::new();
     let mut parts = Vec::new();
     for (index, mut task) in header.into_iter().enumerate() {
         place_in_group(&mut task, &gid, index, Some(&body_value));
-        for name in [
-            "root_id",
-            "parent_id",
-            "countdown",
-            "eta",
-            "priority",
-            "queue",
-        ] {
-            if let Some(value) = chord.option(name)
-                && task.option(name).is_none()
-            {
-                task.options.insert(name.to_owned(), value.clone());
-            }
-        }
+        inherit(&mut task, &header_options);
+        inherit(&mut task, &chord.options);
         parts.push(apply(task, &mut sends)?);
     }
     let start = Step::ChordStart {
@@ -384,22 +367,39 @@ fn place_in_group(task: &mut Signature, gid: &str, index: usize, chord: Option<&
     }
 }
 
-fn inherit(task: &mut Signature, from: &Signature) {
-    for name in [
-        "root_id",
-        "parent_id",
-        "countdown",
-        "eta",
-        "expires",
-        "priority",
-        "queue",
-    ] {
-        if let Some(value) = from.option(name)
-            && task.option(name).is_none()
-        {
-            task.options.insert(name.to_owned(), value.clone());
-        }
-    }
+/// Options that say who a signature is and what follows it: they are never passed on to its parts as they are.
+const OWN: [&str; 9] = [
+    "task_id",
+    "group_id",
+    "group_index",
+    "chord",
+    "chain",
+    "link",
+    "link_error",
+    "stamped_headers",
+    "stamps",
+];
+
+/// Passes a canvas's own options on to a part that it sends: they win over the part's, as options of a call do
+/// (`celery.canvas.Signature._merge`), but not over where the part comes from.
+fn inherit(part: &mut Signature, from: &Map) {
+    let stamps = from.get("stamped_headers").and_then(Value::as_list);
+    let is_stamp = |name: &str| {
+        stamps
+            .unwrap_or_default()
+            .iter()
+            .any(|stamp| stamp.as_str() == Some(name))
+    };
+    let passed_on = |name: &str, value: &Value| {
+        let known = matches!(name, "root_id" | "parent_id") && part.option(name).is_some();
+        !(value.is_null() || known || OWN.contains(&name) || is_stamp(name))
+    };
+    let options: Map = from
+        .iter()
+        .filter(|(name, value)| passed_on(name, value))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    part.merge_options(&options);
 }
 
 /// A group that something follows, as the chord that it means.
@@ -704,6 +704,88 @@ mod tests {
         let plan = plan(got).unwrap();
         let args: Vec<_> = sent(&plan).iter().map(|s| s.args.clone()).collect();
         assert_eq!(args, [vec![Value::Int(7)], vec![], vec![Value::Int(7)]]);
+    }
+
+    fn with(mut sig: Signature, options: &[(&str, &str)]) -> Signature {
+        for (name, value) in options {
+            sig.set_option(name, *value);
+        }
+        sig
+    }
+
+    fn texts<'a>(plan: &'a Plan, name: &str) -> Vec<Option<&'a str>> {
+        sent(plan).iter().map(|s| s.option_str(name)).collect()
+    }
+
+    #[test]
+    fn chain_passes_its_options_to_its_first_step_alone() {
+        let options = [("queue", "other"), ("serializer", "yaml"), ("expires", "x")];
+        let first = with(task("a"), &[("queue", "own"), ("exchange", "e")]);
+        let plan = plan(with(chain(&[first, task("b")]), &options)).unwrap();
+        assert_eq!(texts(&plan, "queue"), [Some("other")]);
+        assert_eq!(texts(&plan, "serializer"), [Some("yaml")]);
+        assert_eq!(texts(&plan, "expires"), [Some("x")]);
+        assert_eq!(texts(&plan, "exchange"), [Some("e")]);
+        let rest = sent(&plan)[0].option("chain").unwrap().as_list().unwrap();
+        let next = Signature::from_value(&rest[0]).unwrap();
+        assert_eq!(next.option("queue"), None);
+    }
+
+    #[test]
+    fn group_passes_its_options_to_all_members_but_not_who_it_is() {
+        let own = with(task("a"), &[("queue", "own"), ("root_id", "r1")]);
+        let members = group(&[own, chain(&[task("b"), task("c")])]);
+        let options = [
+            ("task_id", "g"),
+            ("queue", "other"),
+            ("compression", "gzip"),
+            ("root_id", "r2"),
+            ("parent_id", "p"),
+        ];
+        let mut canvas = with(members, &options);
+        canvas.set_option("stamped_headers", vec![Value::from("stamp")]);
+        canvas.set_option("stamp", "s");
+        canvas.set_option("time_limit", Value::Null);
+        let plan = plan(canvas).unwrap();
+        assert_eq!(texts(&plan, "queue"), [Some("other"); 2]);
+        assert_eq!(texts(&plan, "compression"), [Some("gzip"); 2]);
+        assert_eq!(texts(&plan, "root_id"), [Some("r1"), Some("r2")]);
+        assert_eq!(texts(&plan, "parent_id"), [Some("p"); 2]);
+        assert_eq!(texts(&plan, "stamp"), [None; 2]);
+        for sig in sent(&plan) {
+            assert_ne!(sig.option_str("task_id"), Some("g"));
+            assert!(!sig.options.contains_key("time_limit"));
+        }
+    }
+
+    #[test]
+    fn stamped_member_keeps_its_stamp() {
+        let mut own = with(task("a"), &[("stamp", "mine")]);
+        own.set_option("stamped_headers", vec![Value::from("stamp")]);
+        let plan = plan(with(group(&[own]), &[("stamp", "theirs")])).unwrap();
+        assert_eq!(texts(&plan, "stamp"), [Some("mine")]);
+    }
+
+    #[test]
+    fn chord_passes_its_options_to_header_and_body() {
+        let mut canvas = with(
+            chord(&[task("a"), task("b")], &task("body")),
+            &[("queue", "other"), ("routing_key", "k"), ("eta", "later")],
+        );
+        let header = with(
+            group(&[task("a"), task("b")]),
+            &[("queue", "header"), ("serializer", "yaml")],
+        );
+        canvas.kwargs.insert("header".to_owned(), header.to_value());
+        let plan = plan(canvas).unwrap();
+        assert_eq!(texts(&plan, "queue"), [Some("other"); 2]);
+        assert_eq!(texts(&plan, "routing_key"), [Some("k"); 2]);
+        assert_eq!(texts(&plan, "serializer"), [Some("yaml"); 2]);
+        assert_eq!(texts(&plan, "eta"), [Some("later"); 2]);
+        let body = Signature::from_value(sent(&plan)[0].option("chord").unwrap()).unwrap();
+        assert_eq!(body.option_str("queue"), Some("other"));
+        assert_eq!(body.option("serializer"), None);
+        assert_eq!(body.option("eta"), None);
     }
 
     #[test]
