@@ -99,7 +99,8 @@ async fn apply(
     persist(core, what, is_transient, apply).await
 }
 
-fn is_transient(error: &SendError) -> bool {
+/// Whether sending again can help.
+pub(super) fn is_transient(error: &SendError) -> bool {
     match error {
         SendError::Broker(error) => error.is_transient(),
         SendError::Backend(error) => error.is_transient(),
@@ -149,7 +150,7 @@ async fn fail_steps(
         let Ok(step) = Signature::from_value(step) else {
             continue;
         };
-        let Some(id) = step.option_str("task_id").map(str::to_owned) else {
+        let Some(id) = id_of(&step).map(str::to_owned) else {
             continue;
         };
         if core.backend.is_enabled() {
@@ -264,42 +265,71 @@ pub(super) async fn send_body(
 
 /// Fails the body of a chord, and what would have followed it.
 pub(super) async fn fail_body(core: &Core, body: &Value, reason: &str) {
-    let body = match Signature::from_value(body) {
-        Ok(body) => body,
+    let end = match Signature::from_value(body) {
+        Ok(body) => BodyEnd::new(body),
         Err(error) => return tracing::error!("can't read the body of a chord: {error}"),
     };
     let exception = Exception::new("celery.exceptions", "ChordError", vec![reason.into()]);
-    let steps = match body.subtask_type.as_deref() {
-        // The chain's own id is its last step's; every step of it fails.
-        Some("chain") => body
-            .kwargs
-            .get("tasks")
-            .and_then(Value::as_list)
-            .unwrap_or_default()
-            .to_vec(),
-        Some("group") => body
-            .kwargs
-            .get("tasks")
-            .and_then(Value::as_list)
-            .unwrap_or_default()
-            .to_vec(),
-        Some("chord") => body.kwargs.get("body").cloned().into_iter().collect(),
-        _ => vec![body.to_value()],
-    };
-    fail_steps(core, &steps, &TaskState::FAILURE, &exception, None).await;
-    let rest = body
-        .option("chain")
-        .and_then(Value::as_list)
-        .unwrap_or_default()
-        .to_vec();
-    fail_steps(core, &rest, &TaskState::FAILURE, &exception, None).await;
-    let errbacks = match body.option("link_error") {
-        None => Vec::new(),
-        Some(Value::List(list)) => list.clone(),
-        Some(one) => vec![one.clone()],
-    };
-    let id = body.option_str("task_id").unwrap_or_default().to_owned();
-    send_errbacks(core, errbacks, &id, body.option_str("root_id")).await;
+    fail_steps(core, &end.steps, &TaskState::FAILURE, &exception, None).await;
+    send_errbacks(core, end.errbacks, &end.id, end.root_id.as_deref()).await;
+}
+
+/// What the failure of a chord's body means.
+#[derive(Debug, PartialEq)]
+struct BodyEnd {
+    /// The id that its errbacks get.
+    id: String,
+    root_id: Option<String>,
+    /// What fails with it: the steps of a chain, the members of a group, and what would have followed.
+    steps: Vec<Value>,
+    errbacks: Vec<Value>,
+}
+
+impl BodyEnd {
+    fn new(mut body: Signature) -> Self {
+        let part = |name: &str| {
+            let list = body.kwargs.get(name).and_then(Value::as_list);
+            list.unwrap_or_default().to_vec()
+        };
+        let parts = match body.subtask_type.as_deref() {
+            // The chain's own id is its last step's; every step of it fails.
+            Some("chain" | "group") => Some(part("tasks")),
+            Some("chord") => Some(body.kwargs.get("body").cloned().into_iter().collect()),
+            _ => None,
+        };
+        let last_id = || {
+            let last = Signature::from_value(parts.as_ref()?.last()?).ok()?;
+            id_of(&last).map(str::to_owned)
+        };
+        let is_group = body.subtask_type.as_deref() == Some("group");
+        let id = id_of(&body)
+            .map(str::to_owned)
+            .or_else(|| if is_group { None } else { last_id() })
+            // Sent by somebody who gave it none: nobody waits for it, but its errbacks need an id.
+            .unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+        let mut steps = parts.unwrap_or_else(|| {
+            body.set_option("task_id", id.as_str());
+            vec![body.to_value()]
+        });
+        let rest = body.option("chain").and_then(Value::as_list);
+        steps.extend_from_slice(rest.unwrap_or_default());
+        let errbacks = match body.option("link_error") {
+            None => Vec::new(),
+            Some(Value::List(list)) => list.clone(),
+            Some(one) => vec![one.clone()],
+        };
+        Self {
+            id,
+            root_id: body.option_str("root_id").map(str::to_owned),
+            steps,
+            errbacks,
+        }
+    }
+}
+
+/// The id of a signature, if it has one.
+fn id_of(signature: &Signature) -> Option<&str> {
+    signature.option_str("task_id").filter(|id| !id.is_empty())
 }
 
 /// Sends the request again, one retry further.
@@ -380,4 +410,61 @@ async fn publish(
     let outgoing = &outgoing;
     let send = move || core.producer.send(vec![outgoing.clone()]).boxed();
     persist(core, "sending a retry", is_transient, send).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BodyEnd, id_of};
+    use crate::canvas;
+    use crate::protocol::{Signature, Value};
+
+    fn task(name: &str, id: &str) -> Signature {
+        let mut sig = Signature::new(name);
+        sig.set_option("task_id", id);
+        sig
+    }
+
+    fn ids(end: &BodyEnd) -> Vec<String> {
+        let id = |step: &Value| {
+            let step = Signature::from_value(step).unwrap();
+            id_of(&step).unwrap_or("none").to_owned()
+        };
+        end.steps.iter().map(id).collect()
+    }
+
+    #[test]
+    fn every_part_of_a_body_fails_and_what_follows_it() {
+        let chain = canvas::chain([task("a", "1"), task("b", "2")]);
+        let mut body = chain.clone();
+        body.set_option("chain", vec![task("z", "9").to_value()]);
+        let end = BodyEnd::new(body);
+        assert_eq!((ids(&end).join(" "), &*end.id), ("1 2 9".to_owned(), "2"));
+
+        let mut group = canvas::group([task("a", "1"), task("b", "2")]);
+        group.set_option("task_id", "g");
+        let end = BodyEnd::new(group);
+        assert_eq!((ids(&end).join(" "), &*end.id), ("1 2".to_owned(), "g"));
+
+        let nested = canvas::chord([task("a", "1")], &task("b", "2"));
+        let end = BodyEnd::new(nested);
+        assert_eq!((ids(&end).join(" "), &*end.id), ("2".to_owned(), "2"));
+    }
+
+    #[test]
+    fn no_id_is_ever_empty() {
+        for id in [None, Some("")] {
+            let mut body = Signature::new("a");
+            if let Some(id) = id {
+                body.set_option("task_id", id);
+            }
+            body.set_option("link_error", Signature::new("e").to_value());
+            let end = BodyEnd::new(body);
+            assert!(!end.id.is_empty());
+            assert_eq!(ids(&end), [end.id.as_str()]);
+            assert_eq!(end.errbacks.len(), 1);
+        }
+        let end = BodyEnd::new(canvas::chain([task("a", ""), task("b", "")]));
+        assert!(!end.id.is_empty());
+        assert_eq!(ids(&end), ["none", "none"]);
+    }
 }
