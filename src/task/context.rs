@@ -28,7 +28,7 @@ pub struct HostError {
 
 /// Whoever runs tasks: keeps their states and gives them a client.
 #[async_trait]
-pub trait Host: Debug + Send + Sync + 'static {
+pub trait Host: Any + Debug + Send + Sync {
     /// Stores an intermediate state of a running task.
     async fn store_state(&self, cx: &Context, state: State, meta: Value) -> Result<(), HostError>;
 

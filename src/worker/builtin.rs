@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::app::App;
-use crate::backend::Backend;
-use crate::canvas;
-use crate::protocol::{
-    Exception, Map, ResultMeta, ResultTuple, Signature, State as TaskState, Value, time,
-};
+use super::core::WorkerHost;
+use super::follow::{fail_body, is_transient, send_body};
+use crate::backend::BackendError;
+use crate::protocol::{Map, ResultMeta, ResultTuple, Signature, Value};
 use crate::task::{Context, Registry, Runnable, TaskError, TaskOptions};
 
 type Run = fn(Context, Vec<Value>, Map) -> BoxFuture<'static, Result<Value, TaskError>>;
@@ -191,25 +189,37 @@ async fn chord_unlock(cx: Context, args: Vec<Value>, kwargs: Map) -> Result<Valu
     for part in parts {
         leaves(&ResultTuple::from_value(part)?, &mut ids);
     }
-    let app = cx.app();
-    let backend = app.backend().await?;
-    let metas = backend.get_many(&ids).await?;
+    let core = WorkerHost::core_of(&cx)
+        .ok_or_else(|| TaskError::msg("celery.chord_unlock can run in a worker only"))?;
+    let interval = kwargs
+        .get("interval")
+        .and_then(Value::as_f64)
+        .and_then(|s| Duration::try_from_secs_f64(s).ok())
+        .unwrap_or(core.settings.result_chord_retry_interval);
+    let again = || Err(cx.retry().countdown(interval).max_retries(None).into());
+    let metas = match core.backend.get_many(&ids).await {
+        Ok(metas) => metas,
+        // Nobody else looks after this chord: it waits for its back end as long as it takes.
+        Err(error) if error.is_transient() || matches!(error, BackendError::Server { .. }) => {
+            tracing::warn!("Chord {group_id}: can't read its parts: {error}; trying again");
+            return again();
+        }
+        Err(error) => {
+            tracing::error!("Chord {group_id}: can't read its parts: {error}");
+            fail_body(&core, body, &error.to_string()).await;
+            return Err(error.into());
+        }
+    };
     let ready = |meta: &Option<ResultMeta>| meta.as_ref().is_some_and(|m| m.status.is_ready());
     if !metas.iter().all(ready) {
-        let interval = kwargs
-            .get("interval")
-            .and_then(Value::as_f64)
-            .and_then(|s| Duration::try_from_secs_f64(s).ok());
-        let interval = interval.unwrap_or(app.settings().result_chord_retry_interval);
-        return Err(cx.retry().countdown(interval).max_retries(None).into());
+        return again();
     }
-    let body = Signature::from_value(body)?;
     let metas: Vec<ResultMeta> = metas.into_iter().flatten().collect();
     if let Some(failed) = metas.iter().find(|m| m.status.is_propagate()) {
         let what = failed.exception().map(|e| e.repr()).unwrap_or_default();
         let reason = format!("Dependency {} raised {what}", failed.task_id);
         tracing::error!("Chord {group_id} raised: ChordError({reason:?})");
-        fail(&app, &*backend, &body, &reason).await?;
+        fail_body(&core, body, &reason).await;
         return Ok(Value::Null);
     }
     let mut results = metas
@@ -217,9 +227,15 @@ async fn chord_unlock(cx: Context, args: Vec<Value>, kwargs: Map) -> Result<Valu
         .map(|m| (m.task_id, m.result))
         .collect::<std::collections::HashMap<_, _>>();
     let results: Vec<Value> = ids.iter().filter_map(|id| results.remove(id)).collect();
-    let body = canvas::with_result(body, &Value::List(results))?;
-    app.call(body).apply_async().await?;
-    Ok(Value::Null)
+    match send_body(&core, body, results, &cx.caller()).await {
+        Ok(()) => Ok(Value::Null),
+        Err(error) if is_transient(&error) => again(),
+        Err(error) => {
+            tracing::error!("Chord {group_id}: can't send its body: {error}");
+            fail_body(&core, body, &format!("Callback error: {error}")).await;
+            Ok(Value::Null)
+        }
+    }
 }
 
 /// The tasks that a result stands for.
@@ -228,34 +244,4 @@ fn leaves(result: &ResultTuple, ids: &mut Vec<String>) {
         Some(members) => members.iter().for_each(|m| leaves(m, ids)),
         None => ids.push(result.id.clone()),
     }
-}
-
-/// Stores the failure of a body that will not run, and sends its errbacks.
-async fn fail(
-    app: &App,
-    backend: &dyn Backend,
-    body: &Signature,
-    reason: &str,
-) -> Result<(), TaskError> {
-    let exception = Exception::new("celery.exceptions", "ChordError", vec![reason.into()]);
-    let id = body.option_str("task_id").unwrap_or_default().to_owned();
-    let mut meta = ResultMeta::new(&id, TaskState::FAILURE, exception.to_value());
-    meta.children = Some(Vec::new());
-    meta.date_done = Some(time::isoformat(
-        jiff::Timestamp::now(),
-        &app.settings().time_zone(),
-    ));
-    for stored in backend.store(vec![meta]).await? {
-        stored?;
-    }
-    let errbacks = match body.option("link_error") {
-        None => Vec::new(),
-        Some(Value::List(list)) => list.clone(),
-        Some(one) => vec![one.clone()],
-    };
-    for errback in errbacks {
-        let errback = canvas::with_result(Signature::from_value(&errback)?, &id.as_str().into())?;
-        app.call(errback).apply_async().await?;
-    }
-    Ok(())
 }

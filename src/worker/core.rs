@@ -199,6 +199,13 @@ impl WorkerHost {
     pub(super) fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
+
+    /// The worker that runs a task; none if something else runs it.
+    #[must_use]
+    pub(super) fn core_of(cx: &Context) -> Option<Arc<Core>> {
+        let host: &dyn Any = &**cx.host();
+        host.downcast_ref::<Self>().map(|h| Arc::clone(&h.core))
+    }
 }
 
 #[async_trait]
