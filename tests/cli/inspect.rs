@@ -73,9 +73,11 @@ fn a_running_task_is_seen() {
         .trim()
         .to_owned();
     crate::harness::eventually("the task runs", crate::harness::patience(), || {
-        let found = rcelery.run(&["inspect", "query_task", &id, "-j"]).json();
-        crate::harness::holds(found, |f| f["w1@box"][&id][0] == "active")
+        let found = rcelery.run(&["inspect", "active", "-j"]).json();
+        crate::harness::holds(found, |f| f["w1@box"][0]["id"] == id.as_str())
     });
+    let found = rcelery.run(&["inspect", "query_task", &id, "-j"]).json();
+    assert_eq!(found["w1@box"][&id][0], "active");
     let active = rcelery.run(&["inspect", "active", "--format", "table"]);
     assert!(
         active
