@@ -59,10 +59,13 @@ fn a_new_worker_learns_clock_and_revoked_ids(store: &mut Store) {
 }
 
 fn a_killed_neighbour_is_missed(store: &mut Store) {
-    let mut first = start(store, &["-n", "a@h", "--heartbeat-interval", "0.5"]);
-    let mut second = start(store, &["-n", "b@h", "--heartbeat-interval", "0.5"]);
+    let listener = |n| ["-n", n, "--heartbeat-interval", "0.5", "-l", "DEBUG"];
+    let mut first = start(store, &listener("a@h"));
+    let mut second = start(store, &listener("b@h"));
     let mut third = start(store, &["-n", "c@h", "--heartbeat-interval", "0.5"]);
-    first.wait_for("sync with c@h", patience());
+    for worker in [&mut first, &mut second] {
+        worker.wait_for("c@h joined the party", patience());
+    }
     third.kill();
     for worker in [&mut first, &mut second] {
         worker.wait_for("missed heartbeat from c@h", secs(40));
