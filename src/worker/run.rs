@@ -225,7 +225,7 @@ impl Worker {
             Ok(session) => (session, None),
             Err(error) => (None, Some(error)),
         };
-        let exit = self.stop(&core, consumer, session, orphans).await;
+        let exit = self.stop(&core, consumer, session, orphans, &give_up).await;
         let saved = self.options.statedb.as_deref();
         let saved = saved.map_or(Ok(()), |path| statedb::save(path, &core.state));
         give_up_soon(&core, &give_up);
@@ -250,6 +250,7 @@ impl Worker {
         mut consumer: Consumer,
         session: Option<Session>,
         mut orphans: Vec<Held>,
+        give_up: &CancellationToken,
     ) -> Exit {
         let mut session = session;
         if let Some(session) = &mut session {
@@ -266,6 +267,7 @@ impl Worker {
                 () = core.shutdown.cold_asked(), if cut_off == 0 => {
                     cut_off = consumer.running();
                     consumer.cancel_running();
+                    give_up_soon(core, give_up);
                     deadline = Some(Instant::now() + CUT_OFF);
                 }
                 () = core.shutdown.soft_asked(), if !is_soft && !core.shutdown.is_cold() => {
@@ -280,7 +282,8 @@ impl Worker {
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     if cut_off > 0 {
-                        tracing::error!("{} task(s) could not be cut off and are left", consumer.running());
+                        let left = consumer.running_labels();
+                        tracing::error!("{} task(s) could not be cut off and are left: {}", left.len(), left.join(", "));
                         break;
                     }
                     deadline = None;

@@ -14,6 +14,8 @@ use crate::protocol::ResultMeta;
 const WAITING: usize = 1000;
 /// Results in one round trip.
 const BATCH: usize = 200;
+/// How long the last try may take once nothing is to be tried again.
+const LAST_TRY: Duration = Duration::from_secs(2);
 
 type Done = oneshot::Sender<Result<Stored, BackendError>>;
 
@@ -153,7 +155,11 @@ async fn persist(
     let mut pause = retry.base.max(Duration::from_millis(1));
     let mut tries = 0u64;
     loop {
-        let error = match backend.store(metas.to_vec()).await {
+        let stored = tokio::select! {
+            stored = backend.store(metas.to_vec()) => stored,
+            () = last_try(give_up) => Err(BackendError::connection("the worker shuts down and the back end does not answer")),
+        };
+        let error = match stored {
             Ok(outcomes) => {
                 if tries > 0 {
                     tracing::info!("results are stored again after {tries} tries");
@@ -179,4 +185,10 @@ async fn persist(
         }
         pause = (pause * 2).min(retry.longest);
     }
+}
+
+/// Ends when a try that is under way has had its time.
+async fn last_try(give_up: &CancellationToken) {
+    give_up.cancelled().await;
+    sleep(LAST_TRY).await;
 }
