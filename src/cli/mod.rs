@@ -11,5 +11,6 @@ mod output;
 mod parse;
 mod run;
 mod signals;
+mod suggest;
 
 pub use self::run::run;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use super::man::{ENVIRONMENT, FILES};
 use crate::cli::error::{EXIT_CODES, Failure};
 use crate::cli::output::Out;
+use crate::cli::suggest::did_you_mean;
 
 /// Explain a command, the exit codes or the configuration
 #[derive(Debug, Clone, clap::Args)]
@@ -56,19 +57,10 @@ impl HelpArgs {
 fn unknown(name: &str, mut known: Vec<String>) -> Failure {
     known.extend(["exit-codes", "config"].map(str::to_owned));
     let failure = Failure::usage(format!("there is no help on `{name}`"));
-    match nearest(name, known.iter().map(String::as_str)) {
-        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+    match did_you_mean(name, known.iter().map(String::as_str)) {
+        Some(hint) => failure.hint(hint),
         None => failure,
     }
-}
-
-/// The name most like `name`, if any is like it.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .map(|k| (strsim::jaro_winkler(name, k), k))
-        .filter(|(likeness, _)| *likeness >= 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, k)| k)
 }
 
 fn exit_codes() -> String {
@@ -108,13 +100,6 @@ fn configuration() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_near_miss_is_suggested_and_nonsense_is_not() {
-        let known = ["send", "status", "result"];
-        assert_eq!(nearest("sennd", known.into_iter()), Some("send"));
-        assert_eq!(nearest("xyz", known.into_iter()), None);
-    }
 
     #[test]
     fn every_exit_code_is_listed() {
