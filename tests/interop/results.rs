@@ -99,17 +99,18 @@ fn progress_is_seen_while_the_task_runs(store: &Store) {
     let mut py = Python::on(store);
     let seen = py.run(
         r#"
-running = progress.delay(8, 0.1)
+running = progress.delay(8, 0.3)
 steps = []
 def step():
-    if running.state == "PROGRESS":
-        info = running.info
+    meta = running.backend.get_task_meta(running.id)
+    if meta["status"] == "PROGRESS":
+        info = meta["result"]
         if not steps or steps[-1] != info["current"]:
             assert info["total"] == 8 and info["status"] == f"step {info['current']}", info
             steps.append(info["current"])
     return running.ready()
 until(step)
-[steps == sorted(steps), len(steps) >= 4, get(running)]
+[steps == sorted(steps), len(steps) >= 3, get(running)]
 "#,
     );
     let end = json!({"current": 8, "total": 8, "status": "done"});
