@@ -27,6 +27,8 @@ pub(crate) enum Kind {
     NoReply,
     /// A node replied with an error.
     NodeError,
+    /// No online worker registers the task.
+    UnknownTask,
     /// No queue takes the message.
     Unroutable,
     /// The task failed.
@@ -56,6 +58,7 @@ impl Kind {
             Self::AuthRefused => 77,
             Self::Config => 78,
             Self::NodeError
+            | Self::UnknownTask
             | Self::Unroutable
             | Self::TaskFailed
             | Self::TaskRevoked
@@ -73,6 +76,7 @@ impl Kind {
             Self::AuthRefused => "auth_refused",
             Self::NoReply => "no_reply",
             Self::NodeError => "node_error",
+            Self::UnknownTask => "unknown_task",
             Self::Unroutable => "unroutable",
             Self::TaskFailed => "task_failed",
             Self::TaskRevoked => "task_revoked",

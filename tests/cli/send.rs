@@ -187,3 +187,31 @@ fn wrong_credentials_are_77() {
     refused.exit(77);
     assert!(!refused.stderr.contains("secret"), "{}", refused.stderr);
 }
+
+#[test]
+fn a_check_sends_nothing_that_no_worker_knows() {
+    for store in [Store::sqlite(), Store::redis()] {
+        let rcelery = Rcelery::on(&store);
+        let nobody = rcelery.run(&["send", "demo.add", "--check"]);
+        nobody.exit(69);
+        assert!(
+            nobody.stderr.contains("no worker replied"),
+            "{}",
+            nobody.stderr
+        );
+        let _worker = rcelery.worker(&[]);
+        let unknown = rcelery.run(&["send", "demo.ad", "--check"]);
+        unknown.exit(1);
+        assert_eq!(unknown.stdout, "");
+        assert!(
+            unknown
+                .stderr
+                .contains("no online worker registers `demo.ad`")
+                && unknown.stderr.contains("did you mean `demo.add`?"),
+            "{}",
+            unknown.stderr
+        );
+        let known = rcelery.run(&["send", "demo.add", "-a", "[2, 3]", "--check", "--wait"]);
+        assert_eq!(known.ok(), "5");
+    }
+}

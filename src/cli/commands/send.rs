@@ -7,10 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::waiting::{self, conclude};
 use crate::app::Call;
+use crate::cli::cluster::Cluster;
 use crate::cli::context::Context;
-use crate::cli::error::Failure;
+use crate::cli::error::{Failure, Kind};
 use crate::cli::output::progress::{Display, ProgressMode};
+use crate::cli::output::table::printable;
 use crate::cli::parse::{self, When};
+use crate::cli::suggest;
 use crate::producer::Outgoing;
 use crate::protocol::{ResultMeta, Value, codec};
 
@@ -122,6 +125,10 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "HOW", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "auto", help_heading = "Waiting options")]
     progress: Option<ProgressMode>,
 
+    /// Ask the workers first, and send nothing if none of them registers the task
+    #[arg(long)]
+    check: bool,
+
     /// Print the message instead of sending it
     #[arg(long, conflicts_with_all = ["wait", "progress"])]
     dry_run: bool,
@@ -136,6 +143,9 @@ impl SendArgs {
         self.args = parse::source("--args", &self.args)?;
         self.kwargs = parse::source("--kwargs", &self.kwargs)?;
         let call = self.call(cx, now)?;
+        if self.check {
+            check(cx, &self.name, call.clone()).await?;
+        }
         if self.dry_run {
             let outgoing = call.message().await?;
             cx.out.json(&preview(&outgoing))?;
@@ -260,6 +270,44 @@ impl SendArgs {
         }
         Ok(())
     }
+}
+
+/// How long `--check` waits for the next worker to answer.
+const CHECK: Duration = Duration::from_secs(1);
+
+/// Fails unless a worker that is online registers the task.
+async fn check(cx: &Context, name: &str, call: Call<Value>) -> anyhow::Result<()> {
+    let broker = cx.broker().await?;
+    let cluster = Cluster::ask(cx, &broker, CHECK).await;
+    broker.close().await?;
+    let cluster = cluster?;
+    if cluster.registers(name) {
+        let queue = route(call).await?;
+        if cluster.complete && !cluster.consumes(&queue) {
+            cx.out.warn(format!(
+                "no worker consumes queue \"{}\"",
+                printable(&queue)
+            ))?;
+        }
+        return Ok(());
+    }
+    if cluster.nodes.is_empty() {
+        let failure = Failure::new(Kind::NoReply, "nothing was sent: no worker replied");
+        return Err(failure.hint("start a worker, or leave out --check").into());
+    }
+    let failure = Failure::new(
+        Kind::UnknownTask,
+        format!(
+            "nothing was sent: no online worker registers `{}`",
+            printable(name)
+        ),
+    );
+    let known = cluster.tasks.keys().map(String::as_str);
+    Err(match suggest::did_you_mean(name, known) {
+        Some(tip) => failure.hint(printable(&tip)),
+        None => failure.hint("rcelery inspect registered"),
+    }
+    .into())
 }
 
 /// The queue, or the routing key, that the task goes to.
