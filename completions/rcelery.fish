@@ -167,6 +167,7 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l ignore-result -d 'Store no result'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l check -d 'Ask the workers first, and send nothing if none of them registers the task'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l dry-run -d 'Print the message instead of sending it'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s j -l json -d 'Answer with one JSON document'
@@ -219,6 +220,7 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l ignore-result -d 'Store no result'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l check -d 'Ask the workers first, and send nothing if none of them registers the task'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l dry-run -d 'Print the message instead of sending it'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s j -l json -d 'Answer with one JSON document'
