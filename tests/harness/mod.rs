@@ -14,6 +14,7 @@ mod program;
 mod python;
 mod redis;
 mod store;
+mod tmux;
 mod wait;
 
 pub(crate) use self::redis::RedisServer;
@@ -21,4 +22,5 @@ pub(crate) use process::{Output, Process, in_time, run};
 pub(crate) use program::{Rcelery, Worker};
 pub(crate) use python::{Python, PythonWorker, interpreter};
 pub(crate) use store::Store;
+pub(crate) use tmux::{Terminal, plain};
 pub(crate) use wait::{eventually, holds, patience, secs};

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(15);
 
 /// Returns that many seconds.
-pub(crate) fn secs(n: u64) -> Duration {
+pub(crate) const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
