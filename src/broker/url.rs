@@ -114,11 +114,19 @@ impl fmt::Display for BrokerUrl {
         if self.scheme.ends_with("sqlite") {
             return f.write_str(&self.raw);
         }
-        for (i, chunk) in self.raw.split(';').enumerate() {
-            if i > 0 {
-                f.write_str(";")?;
+        let mut chunks = self.raw.split(';').peekable();
+        let mut chunk = String::new();
+        while let Some(part) = chunks.next() {
+            chunk.push_str(part);
+            // A `;` without a URL behind it may stand in a password.
+            match chunks.peek() {
+                Some(next) if next.contains("://") => {
+                    write!(f, "{};", mask(&chunk))?;
+                    chunk.clear();
+                }
+                Some(_) => chunk.push(';'),
+                None => f.write_str(&mask(&chunk))?,
             }
-            f.write_str(&mask(chunk))?;
         }
         Ok(())
     }
@@ -156,7 +164,14 @@ fn mask(chunk: &str) -> String {
 }
 
 fn split_port(address: &str) -> Result<(&str, Option<u16>), BrokerError> {
-    let bad = || BrokerError::Config(format!("`{address}` does not end in a port number"));
+    // Not quoted: with an unescaped `/`, `?` or `;` in it, a password ends up here.
+    let bad = || {
+        BrokerError::Config(
+            "the broker URL's port is not a number (is a `/`, `?`, `;` or `#` in the password written as `%2F`, `%3F`, \
+             `%3B`, `%23`?)"
+                .to_owned(),
+        )
+    };
     if let Some(rest) = address.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or_else(bad)?;
         return match rest.strip_prefix(':') {
@@ -219,6 +234,8 @@ mod tests {
         );
         assert_eq!(shown("redis://h/0?password=x"), "redis://h/0");
         assert_eq!(shown("redis://h/1"), "redis://h/1");
+        assert_eq!(shown("redis://u:s3;cret@h/1"), "redis://u:**@h/1");
+        assert_eq!(shown("redis://h1;h2"), "redis://h1;h2");
         assert_eq!(shown("sqlite:////tmp/a:b@c"), "sqlite:////tmp/a:b@c");
         let url = BrokerUrl::parse("redis://u:s3cret@h").unwrap();
         assert!(!format!("{url:?} {:?}", url.servers().unwrap()).contains("s3cret"));
@@ -242,5 +259,13 @@ mod tests {
         assert!(!error.contains("s3cret"), "{error}");
         let url = BrokerUrl::parse("redis://h:port").unwrap();
         assert!(matches!(url.servers(), Err(BrokerError::Config(_))));
+        for text in [
+            "redis://:s3cret/x@h",
+            "redis://:s3cret;x@h",
+            "redis://u:s3cret?@h",
+        ] {
+            let error = BrokerUrl::parse(text).unwrap().servers().unwrap_err();
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
     }
 }

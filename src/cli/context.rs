@@ -156,6 +156,7 @@ impl Context {
                 (None, false) => ConfigFile::Search,
             },
             overrides: Vec::new(),
+            base: app.settings().clone(),
         };
         let mut name = None;
         match &global.app {

@@ -301,7 +301,12 @@ fn classify(cause: &(dyn Error + 'static)) -> Option<(Kind, Option<String>)> {
         return Some(of_backend(error));
     }
     if let Some(error) = config_error(cause) {
-        return Some((Kind::Config, error.hint()));
+        let kind = match error {
+            // `--set x` is a slip on the command line; `--set x=nonsense` a bad setting.
+            ConfigError::NotAPair { .. } => Kind::Usage,
+            _ => Kind::Config,
+        };
+        return Some((kind, error.hint()));
     }
     match cause.downcast_ref::<SendError>() {
         Some(SendError::Unroutable { .. }) => {

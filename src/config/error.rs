@@ -1,6 +1,9 @@
 //! What can be wrong with the configuration.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::mask::mask_line;
 
 /// A configuration that cannot be used. None of these goes away by trying again.
 #[derive(Debug, thiserror::Error)]
@@ -45,7 +48,7 @@ pub enum ConfigError {
         text: String,
     },
     /// The file is not TOML.
-    #[error("{}:{line}:{column}: {message}", path.display())]
+    #[error("{}:{line}:{column}: {message}{excerpt}", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -55,14 +58,19 @@ pub enum ConfigError {
         column: usize,
         /// The parser's words.
         message: String,
+        /// The line, with a mark at the place.
+        excerpt: Excerpt,
     },
     /// A setting in the file or the environment is wrong.
-    #[error("{place}: {error}")]
+    #[error("{place}: {error}{excerpt}")]
     At {
-        /// `rcelery.toml:3`, the name of the variable, or the option.
+        /// `rcelery.toml:3:1`, the name of the variable, or the option.
         place: String,
         /// What is wrong.
+        #[source]
         error: Box<ConfigError>,
+        /// The line, if it is in a file.
+        excerpt: Excerpt,
     },
     /// The file cannot be read.
     #[error("can't read `{}`", path.display())]
@@ -118,6 +126,70 @@ impl ConfigError {
         Self::At {
             place: place.into(),
             error: Box::new(self),
+            excerpt: Excerpt::default(),
         }
     }
+
+    /// As [`ConfigError::at`], for a place in a file.
+    pub(super) fn in_file(self, path: &Path, text: &str, offset: usize) -> Self {
+        let (line, column) = position(text, offset);
+        Self::At {
+            place: format!("{}:{line}:{column}", path.display()),
+            error: Box::new(self),
+            excerpt: Excerpt::of(text, line, column),
+        }
+    }
+}
+
+/// A line of a file and a mark under the place; secrets are masked. Displayed below a message, or as nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Excerpt(String);
+
+impl Excerpt {
+    /// The line; `line` and `column` are from 1.
+    pub(super) fn of(text: &str, line: usize, column: usize) -> Self {
+        let Some(source) = text.lines().nth(line - 1) else {
+            return Self::default();
+        };
+        let shown = mask_line(source);
+        let printable = |c: char| {
+            if c.is_control() && c != '\t' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        };
+        let short: String = shown.chars().take(WIDEST).map(printable).collect();
+        let gutter = " ".repeat(line.to_string().len());
+        // Under a masked line the mark would stand in the wrong place.
+        let mark = if shown == source && column <= WIDEST {
+            // Tabs stay tabs, so that the mark stands under its column whatever their width.
+            let lead: String = source
+                .chars()
+                .take(column - 1)
+                .map(|c| if c == '\t' { c } else { ' ' })
+                .collect();
+            format!("\n  {gutter} | {lead}^")
+        } else {
+            String::new()
+        };
+        Self(format!("\n  {line} | {short}{mark}"))
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The longest part of a line that is shown.
+const WIDEST: usize = 100;
+
+/// Line and column, from 1, of a byte offset.
+pub(super) fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    (line, before[start..].chars().count() + 1)
 }

@@ -1,18 +1,24 @@
 //! Settings: Celery's lowercase names, from flags, environment, file and defaults.
 //!
-//! `settings.rs` is the one table of names, types and defaults; `load.rs` fills it; `routes.rs` turns queues, routes and
-//! annotations into data for senders and workers; `legacy.rs` knows the names of Celery 3. Mirrors `celery.app.defaults`
-//! and `celery.app.routes`.
+//! `settings.rs` is the one table of names, types and defaults; `load.rs` fills it, with `environment.rs` for the
+//! variables; `routes.rs` turns queues, routes and annotations into data for senders and workers; `legacy.rs` knows the
+//! names of Celery 3; `mask.rs` hides passwords. Mirrors `celery.app.defaults` and `celery.app.routes`.
 
+mod environment;
 mod error;
 mod kind;
 mod legacy;
 mod load;
+mod mask;
 mod routes;
 mod settings;
+#[cfg(test)]
+mod tests;
 
-pub use self::error::ConfigError;
+pub use self::environment::knows_variable;
+pub use self::error::{ConfigError, Excerpt};
 pub use self::legacy::{current_name, namespaced};
 pub use self::load::{ConfigFile, Loaded, Override, Sources, from_env, load};
+pub use self::mask::mask_url;
 pub use self::routes::{Annotations, Queues, Route, RouteOptions, Routes};
-pub use self::settings::{Entry, Origin, Settings, TABLE, mask_url};
+pub use self::settings::{Entry, Origin, Settings, TABLE};

@@ -11,8 +11,9 @@ use jiff::tz::TimeZone;
 
 use super::ConfigError;
 use super::kind::Kind;
+use super::mask::{mask, mask_url};
 use super::routes::{Annotations, Queues, Routes};
-use crate::protocol::{Map, Value};
+use crate::protocol::{Map, Value, codec};
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -127,6 +128,8 @@ settings! {
 
     /// Where results are. None: the SQLite file of this user if the broker is that too, else results are off.
     result_backend: Option<String> = None;
+    /// A file whose first line is the result back end's URL (for mounted secrets). None.
+    result_backend_file: Option<String> = None;
     /// How long results are kept; 0 or none means for ever. 1 day.
     result_expires: Option<Duration> = Some(secs(86_400));
     /// As `result_expires`, for failures. None: as `result_expires`.
@@ -493,7 +496,40 @@ impl Settings {
     /// Where a setting's value comes from; unknown names have none and count as defaults.
     #[must_use]
     pub fn origin(&self, key: &str) -> &Origin {
-        self.origins.get(key).unwrap_or(&Origin::Default)
+        let by_hand = || match entry(key) {
+            Ok(entry) if self.differs(entry) => &Origin::Code,
+            _ => &Origin::Default,
+        };
+        self.origins.get(key).unwrap_or_else(by_hand)
+    }
+
+    /// The settings changed by a function that sets fields.
+    ///
+    /// ```
+    /// use rcelery::config::Settings;
+    ///
+    /// let settings = Settings::default().with(|s| {
+    ///     s.broker_url = Some("redis://localhost:6379/0".to_owned());
+    ///     s.task_acks_late = true;
+    /// });
+    /// assert_eq!(settings.origin("task_acks_late").to_string(), "code");
+    /// ```
+    ///
+    /// A value that comes as text or from elsewhere is checked by [`Settings::set`], [`Settings::set_text`]; a field is
+    /// not.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// Fills in a default that depends on the machine.
+    pub(super) fn assume(&mut self, key: &'static str, url: &str) {
+        match key {
+            "broker_url" => self.broker_url = Some(url.to_owned()),
+            _ => self.result_backend = Some(url.to_owned()),
+        }
+        self.origins.insert(key, Origin::Default);
     }
 
     /// The settings by name, with the passwords in URLs masked; without `with_defaults`, only those somebody set.
@@ -568,11 +604,66 @@ impl Settings {
                 }),
                 _ => Ok(()),
             },
+            "task_serializer" => serializer(key, &self.task_serializer),
+            "result_serializer" => serializer(key, &self.result_serializer),
+            "event_serializer" => serializer(key, &self.event_serializer),
+            "accept_content" => accepted(key, &self.accept_content),
+            "result_accept_content" => accepted(
+                key,
+                self.result_accept_content.as_deref().unwrap_or_default(),
+            ),
+            "task_compression" => compression(key, self.task_compression.as_deref()),
+            "result_compression" => compression(key, self.result_compression.as_deref()),
+            "worker_pool" => one_of(&self.worker_pool, POOLS),
             "task_queues" => self.task_queues.as_ref().map_or(Ok(()), Queues::check),
             "task_routes" => self.task_routes.check(),
             "task_annotations" => self.task_annotations.check(),
             _ => Ok(()),
         }
+    }
+}
+
+/// Celery's names of pools; all but `solo` mean threads here.
+const POOLS: &[&str] = &[
+    "threads",
+    "solo",
+    "prefork",
+    "processes",
+    "eventlet",
+    "gevent",
+    "custom",
+];
+
+fn serializer(key: &str, name: &str) -> Result<(), ConfigError> {
+    accepted(key, &[name.to_owned()])
+}
+
+fn accepted(key: &str, names: &[String]) -> Result<(), ConfigError> {
+    for name in names {
+        if codec::Accept::new(&[name]).is_err() {
+            let known: Vec<String> = codec::serializer_names()
+                .iter()
+                .map(|known| format!("`{known}`"))
+                .collect();
+            let found = format!("`{name}`");
+            return Err(ConfigError::WrongType {
+                key: key.to_owned(),
+                expected: format!("one of {}", known.join(", ")),
+                found,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn compression(key: &str, name: Option<&str>) -> Result<(), ConfigError> {
+    match name {
+        Some(name) if !codec::compression::is_known(name) => Err(ConfigError::WrongType {
+            key: key.to_owned(),
+            expected: "one of `gzip`, `bzip2`, `zstd`".to_owned(),
+            found: format!("`{name}`"),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -582,14 +673,17 @@ fn is_rate(text: &str) -> bool {
     matches!(unit, "s" | "m" | "h") && amount.trim().parse::<f64>().is_ok_and(|n| n >= 0.0)
 }
 
+/// Whether Celery has this setting and it means nothing here.
+pub(super) fn is_not_applicable(key: &str) -> bool {
+    NOT_APPLICABLE.contains(&key) || NOT_APPLICABLE_PREFIXES.iter().any(|p| key.starts_with(p))
+}
+
 fn entry(key: &str) -> Result<&'static Entry, ConfigError> {
     if let Some(entry) = TABLE.iter().find(|entry| entry.name == key) {
         return Ok(entry);
     }
     let key = key.to_owned();
-    if NOT_APPLICABLE.contains(&key.as_str())
-        || NOT_APPLICABLE_PREFIXES.iter().any(|p| key.starts_with(p))
-    {
+    if is_not_applicable(&key) {
         return Err(ConfigError::NotApplicable { key });
     }
     let suggestion = TABLE
@@ -649,62 +743,6 @@ fn found(value: &Value) -> String {
         Value::List(_) => "a list".to_owned(),
         Value::Map(_) => "a table".to_owned(),
         other => format!("a {}", other.type_name()),
-    }
-}
-
-/// Masks what must not be shown: passwords in URLs, and values whose names say that they are secrets.
-fn mask(name: &str, value: Value) -> Value {
-    let secret = [
-        "password",
-        "passwd",
-        "secret",
-        "token",
-        "signature",
-        "api_key",
-    ]
-    .iter()
-    .any(|word| name.to_ascii_lowercase().contains(word));
-    match value {
-        Value::Str(_) if secret => Value::from("********"),
-        Value::Str(text) => Value::from(mask_url(&text)),
-        Value::Map(map) => Value::Map(
-            map.into_iter()
-                .map(|(key, value)| {
-                    let masked = mask(&key, value);
-                    (key, masked)
-                })
-                .collect(),
-        ),
-        Value::List(items) => Value::List(items.into_iter().map(|v| mask(name, v)).collect()),
-        other => other,
-    }
-}
-
-/// A URL (or list of them, `a;b`) with its passwords as `**`; other text as it is.
-#[must_use]
-pub fn mask_url(text: &str) -> String {
-    text.split(';').map(mask_one).collect::<Vec<_>>().join(";")
-}
-
-fn mask_one(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // A password may hold an unescaped `/` or `?`; the last `@` ends it, so look there first.
-    let Some(at) = rest.rfind('@').filter(|at| {
-        *at < authority_end
-            || rest[..*at]
-                .split_once(':')
-                .is_some_and(|(_, p)| !p.is_empty())
-    }) else {
-        return url.to_owned();
-    };
-    match rest[..at].split_once(':') {
-        Some((user, password)) if !password.is_empty() => {
-            format!("{scheme}://{user}:**{}", &rest[at..])
-        }
-        _ => url.to_owned(),
     }
 }
 
@@ -877,23 +915,5 @@ mod tests {
         assert_eq!(map["broker_url"], Value::from("redis://u:**@h/0"));
         assert!(!format!("{map:?}").contains("geheim"));
         assert_eq!(settings.to_map(true).len(), TABLE.len());
-    }
-
-    #[test]
-    fn only_passwords_are_masked() {
-        for (url, shown) in [
-            ("redis://:p@h:6379/0", "redis://:**@h:6379/0"),
-            ("redis://u:p/w?x@h/0", "redis://u:**@h/0"),
-            ("redis://h/0", "redis://h/0"),
-            ("amqp://guest@h//", "amqp://guest@h//"),
-            (
-                "redis://a:1@h;redis://b:2@i",
-                "redis://a:**@h;redis://b:**@i",
-            ),
-            ("sqlite:////home/a@b/c.db", "sqlite:////home/a@b/c.db"),
-            ("a plain text", "a plain text"),
-        ] {
-            assert_eq!(mask_url(url), shown);
-        }
     }
 }

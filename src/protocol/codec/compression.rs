@@ -32,6 +32,12 @@ fn label_of(alias: &str) -> Result<&'static str, ProtocolError> {
     Err(failure(alias, reason))
 }
 
+/// Whether an alias, or a label, is one of a compression that is built in.
+#[must_use]
+pub fn is_known(alias: &str) -> bool {
+    label_of(alias).is_ok()
+}
+
 #[expect(
     clippy::needless_pass_by_value,
     reason = "errors and texts are handed over alike"
