@@ -24,6 +24,14 @@ pub enum BackendError {
     /// Wrong or missing credentials, or no permission.
     #[error("{0}")]
     AccessRefused(String),
+    /// A URL whose scheme nothing here speaks: nothing to try again.
+    #[error("no such result backend: `{scheme}`; there are {}", known.join(", "))]
+    Scheme {
+        /// What stands before `://`.
+        scheme: String,
+        /// What could stand there.
+        known: &'static [&'static str],
+    },
     /// A bad URL or option.
     #[error("{0}")]
     Config(String),
@@ -79,6 +87,7 @@ impl From<BrokerError> for BackendError {
             BrokerError::Timeout(message) => Self::Timeout(message),
             BrokerError::AccessRefused(message) => Self::AccessRefused(message),
             BrokerError::Config(message) => Self::Config(message),
+            BrokerError::Scheme { scheme, known } => Self::Scheme { scheme, known },
             BrokerError::Unsupported(message) => Self::Unsupported(message),
             BrokerError::Server { message, source } => Self::Server { message, source },
         }

@@ -74,7 +74,7 @@ pub const SCHEMES: &[&str] = &[
 /// Opens a back end. It connects at first use and reconnects by itself: a result must not be lost with a connection.
 ///
 /// # Errors
-/// `Config` for a scheme that is not in [`SCHEMES`] or a bad option.
+/// `Scheme` for one that is not in [`SCHEMES`], `Config` for a bad option.
 pub async fn connect(url: &str, options: &Options) -> Result<Arc<dyn Backend>, BackendError> {
     let scheme = url.split_once("://").map_or(url, |(scheme, _)| scheme);
     match scheme {
@@ -84,9 +84,13 @@ pub async fn connect(url: &str, options: &Options) -> Result<Arc<dyn Backend>, B
         )?)),
         "sqlite" | "db+sqlite" => database::connect(url, options).await,
         "disabled" => Ok(Arc::new(DisabledBackend)),
-        other => Err(BackendError::Config(format!(
-            "no such result backend: `{other}`; there are {}",
-            SCHEMES.join(", ")
-        ))),
+        // Not quoted: a URL without its scheme may hold a password.
+        other if other.contains(['@', ':', '/', '.']) => Err(BackendError::Config(
+            "the result back end's URL has no scheme: write it as `redis://HOST:PORT/DB` or `sqlite:///FILE`".to_owned(),
+        )),
+        other => Err(BackendError::Scheme {
+            scheme: other.to_owned(),
+            known: SCHEMES,
+        }),
     }
 }

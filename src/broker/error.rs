@@ -21,6 +21,14 @@ pub enum BrokerError {
     /// Wrong or missing credentials, or no permission.
     #[error("{0}")]
     AccessRefused(String),
+    /// A URL whose scheme nothing here speaks: nothing to try again.
+    #[error("no such transport: `{scheme}`; there are {}", known.join(", "))]
+    Scheme {
+        /// What stands before `://`.
+        scheme: String,
+        /// What could stand there.
+        known: &'static [&'static str],
+    },
     /// A bad URL or option: nothing to try again.
     #[error("{0}")]
     Config(String),

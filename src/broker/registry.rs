@@ -41,15 +41,15 @@ pub const SCHEMES: &[&str] = &[
 /// Opens one connection.
 ///
 /// # Errors
-/// `Config` for a scheme that is not in [`SCHEMES`] or a bad option, else what the transport says.
+/// `Scheme` for one that is not in [`SCHEMES`], `Config` for a bad option, else what the transport says.
 pub async fn connect(url: &BrokerUrl, options: &Options) -> Result<Arc<dyn Broker>, BrokerError> {
     match url.scheme() {
         "redis" | "rediss" | "redis+socket" | "sentinel" => redis::connect(url, options).await,
         "sqlite" | "sqla+sqlite" | "sqlalchemy+sqlite" => sqlite::connect(url, options).await,
-        other => Err(BrokerError::Config(format!(
-            "no such transport: `{other}`; there are {}",
-            SCHEMES.join(", ")
-        ))),
+        other => Err(BrokerError::Scheme {
+            scheme: other.to_owned(),
+            known: SCHEMES,
+        }),
     }
 }
 

@@ -43,7 +43,7 @@ impl BrokerUrl {
         if scheme.is_empty() {
             // Not quoted: a URL without its scheme may still hold a password.
             return Err(BrokerError::Config(
-                "the broker URL has no scheme: write it as `scheme://…`".to_owned(),
+                "the broker URL has no scheme: write it as `redis://HOST:PORT/DB` or `sqlite:///FILE`".to_owned(),
             ));
         }
         Ok(Self {

@@ -341,6 +341,7 @@ fn is_about_connecting(error: &anyhow::Error) -> bool {
             BrokerError::Connection { .. }
                 | BrokerError::Timeout(_)
                 | BrokerError::AccessRefused(_)
+                | BrokerError::Scheme { .. }
         )
     })
 }

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::io;
 
+use super::absent;
 use crate::backend::BackendError;
 use crate::broker::BrokerError;
 use crate::config::ConfigError;
@@ -331,7 +332,10 @@ fn of_broker(error: &BrokerError) -> (Kind, Option<String>) {
             Kind::AuthRefused,
             Some("check the user name and password in the broker's URL".to_owned()),
         ),
-        // The message says which schemes there are.
+        BrokerError::Scheme { scheme, known } => (
+            Kind::Config,
+            Some(absent::scheme(scheme, known.iter().copied())),
+        ),
         BrokerError::Config(_) => (Kind::Config, None),
         BrokerError::Unsupported(_) => (Kind::Failed, None),
         BrokerError::Connection { .. } | BrokerError::Timeout(_) => (
@@ -347,6 +351,10 @@ fn of_backend(error: &BackendError) -> (Kind, Option<String>) {
         BackendError::AccessRefused(_) => (
             Kind::AuthRefused,
             Some("check the user name and password in the result back end's URL".to_owned()),
+        ),
+        BackendError::Scheme { scheme, known } => (
+            Kind::Config,
+            Some(absent::scheme(scheme, known.iter().copied())),
         ),
         BackendError::Config(_) => (Kind::Config, None),
         BackendError::Disabled => (

@@ -2,6 +2,7 @@
 //!
 //! `run.rs` is the way through: parse, context, command, exit code. One file per subcommand in `commands/`.
 
+mod absent;
 mod cluster;
 mod commands;
 mod context;

@@ -6,13 +6,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 
 use super::commands::Command;
 use super::context::{Context, Farewell, GlobalArgs};
-use super::error::{Failure, Report, Silent, is_broken_pipe};
-use super::output::Out;
-use super::{logging, signals};
+use super::error::{Failure, Kind, Report, Silent, is_broken_pipe};
+use super::output::colour::ColourChoice;
+use super::output::{Format, Out};
+use super::{absent, logging, signals};
 use crate::app::App;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2, celery 5.7)");
@@ -69,76 +72,124 @@ pub fn run(app: App) -> ExitCode {
 
 fn parse(argv: &[OsString]) -> Result<Cli, ExitCode> {
     let seen = Glimpse::of(argv);
-    let mut command = command().color(seen.colour);
+    let mut command = command();
     let parsed = command
         .try_get_matches_from_mut(argv)
         .and_then(|matches| Cli::from_arg_matches(&matches));
     match parsed {
-        Ok(cli) if cli.command.is_none() => {
-            // Celery prints its help and succeeds.
-            Err(shown(command.print_help()))
-        }
+        // Celery prints its help and succeeds.
+        Ok(cli) if cli.command.is_none() => Err(seen.show(&command.render_help())),
         Ok(cli) => Ok(cli),
         Err(error) if error.use_stderr() => {
             let error = error.format(&mut command);
-            if seen.json {
-                let text = error.render().to_string();
-                let message = text.trim_start_matches("error: ").trim_end();
-                let message = message.split("\n\nUsage:").next().unwrap_or(message);
-                let message = message.split("\n\nFor more").next().unwrap_or(message);
-                let report = Report::of(&Failure::usage(message).into());
-                let _ = writeln!(io::stderr(), "{}", report.json());
-            } else {
-                let _ = error.print();
-            }
-            Err(ExitCode::from(2))
+            Err(seen.refuse(&error, &command))
         }
-        Err(help_or_version) => Err(shown(help_or_version.print())),
-    }
-}
-
-fn shown(printed: io::Result<()>) -> ExitCode {
-    match printed {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
+        Err(help_or_version) => Err(seen.show(&help_or_version.render())),
     }
 }
 
 /// What must be known before the arguments are parsed, since it decides how a failure to parse them looks.
 #[derive(Debug, PartialEq)]
 struct Glimpse {
-    colour: ColorChoice,
+    colour: ColourChoice,
+    no_color: bool,
     json: bool,
 }
 
 impl Glimpse {
     fn of(argv: &[OsString]) -> Self {
         let mut seen = Self {
-            colour: ColorChoice::Auto,
+            colour: ColourChoice::Auto,
+            no_color: false,
             json: false,
         };
         let mut words = argv.iter().skip(1).map(OsString::as_os_str).peekable();
         while let Some(word) = words.next() {
-            let colour = |when: Option<&OsStr>| match when.and_then(OsStr::to_str) {
-                Some("always") => ColorChoice::Always,
-                Some("never") => ColorChoice::Never,
-                _ => ColorChoice::Auto,
+            let colour = |when: Option<&OsStr>| {
+                when.and_then(OsStr::to_str)
+                    .and_then(|when| ColourChoice::from_str(when, false).ok())
+                    .unwrap_or_default()
             };
             match word.to_str() {
                 Some("--") => break,
-                Some("--no-color" | "-C") => seen.colour = ColorChoice::Never,
+                Some("--no-color") => seen.no_color = true,
                 Some("--color") => seen.colour = colour(words.peek().copied()),
-                Some("--json" | "-j" | "--format=json") => seen.json = true,
+                Some("--json" | "--format=json") => seen.json = true,
                 Some("--format") => seen.json |= words.peek() == Some(&OsStr::new("json")),
                 Some(word) => {
                     if let Some(when) = word.strip_prefix("--color=") {
                         seen.colour = colour(Some(OsStr::new(when)));
+                    } else if let Some(flags) = word.strip_prefix('-')
+                        && flags.chars().all(|c| "jqvC".contains(c))
+                    {
+                        seen.json |= flags.contains('j');
+                        seen.no_color |= flags.contains('C');
                     }
                 }
                 None => {}
             }
         }
         seen
+    }
+
+    /// Where to write, with what was seen.
+    fn out(&self) -> Out {
+        let format = if self.json {
+            Format::Json
+        } else {
+            Format::Auto
+        };
+        Out::new(format, self.colour, self.no_color, false)
+    }
+
+    /// Prints help or the version.
+    fn show(&self, text: &StyledStr) -> ExitCode {
+        match self.out().styled(text) {
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+            _ => ExitCode::SUCCESS,
+        }
+    }
+
+    /// Says what is wrong with the arguments.
+    fn refuse(&self, error: &clap::Error, root: &clap::Command) -> ExitCode {
+        let out = self.out();
+        let unknown = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+            (ErrorKind::InvalidSubcommand, Some(ContextValue::String(name))) => {
+                absent::command(name, root)
+            }
+            _ => None,
+        };
+        if let Some(failure) = unknown {
+            return conclude(&out, &failure.into());
+        }
+        let text = error.render();
+        if self.json {
+            return conclude(&out, &in_short(&text.to_string()).into());
+        }
+        let text = if out.colour_err {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
+        // With stderr gone as well, the exit code says it.
+        let _ = out.error(text.trim_end());
+        ExitCode::from(Kind::Usage.exit())
+    }
+}
+
+/// What clap says in paragraphs, as a message and a hint.
+fn in_short(text: &str) -> Failure {
+    let text = text.trim_start_matches("error: ").trim_end();
+    let (message, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let tips: Vec<&str> = rest
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("tip: "))
+        .collect();
+    let failure = Failure::usage(message);
+    if tips.is_empty() {
+        failure
+    } else {
+        failure.hint(tips.join("; "))
     }
 }
 
@@ -351,13 +402,27 @@ mod tests {
         assert!(glimpse(&["x", "sned", "-j"]).json);
         assert!(glimpse(&["x", "--format", "json"]).json);
         assert!(!glimpse(&["x", "--", "-j"]).json);
+        assert!(glimpse(&["x", "status", "-qj"]).json);
+        assert!(!glimpse(&["x", "send", "-ja"]).json);
+        assert!(glimpse(&["x", "-C"]).no_color);
         assert_eq!(
             glimpse(&["x", "--color=always"]).colour,
-            ColorChoice::Always
+            ColourChoice::Always
         );
         assert_eq!(
             glimpse(&["x", "--color", "never"]).colour,
-            ColorChoice::Never
+            ColourChoice::Never
+        );
+    }
+
+    #[test]
+    fn a_tip_of_claps_is_a_hint_in_json() {
+        let error = command().try_get_matches_from(["rcelery", "sned"]);
+        let failure = in_short(&error.unwrap_err().render().to_string());
+        assert_eq!(failure.message, "unrecognized subcommand 'sned'");
+        assert_eq!(
+            failure.hint.as_deref(),
+            Some("a similar subcommand exists: 'send'")
         );
     }
 }

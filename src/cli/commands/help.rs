@@ -42,11 +42,8 @@ impl HelpArgs {
                         .ok_or_else(|| unknown(name, known))?;
                 }
                 let help = at.render_long_help();
-                if out.colour_out {
-                    help.ansi().to_string()
-                } else {
-                    help.to_string()
-                }
+                out.styled(&help)?;
+                return Ok(ExitCode::SUCCESS);
             }
         };
         out.raw(text.as_bytes())?;

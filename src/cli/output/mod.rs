@@ -100,6 +100,15 @@ impl Out {
         stdout.flush()
     }
 
+    /// Text with styles, such as help.
+    pub(crate) fn styled(&self, text: &clap::builder::StyledStr) -> io::Result<()> {
+        if self.colour_out {
+            self.raw(text.ansi().to_string().as_bytes())
+        } else {
+            self.raw(text.to_string().as_bytes())
+        }
+    }
+
     /// The answer as a JSON document.
     pub(crate) fn json(&self, value: &Value) -> io::Result<()> {
         self.line(json::line(value))
