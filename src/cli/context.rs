@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::error::broker_error;
 use super::logging::LogLevel;
 use super::output::colour::ColourChoice;
 use super::output::{Format, Out};
 use super::parse;
+use super::place::placed;
 use crate::app::App;
 use crate::backend::{Backend, BackendError};
-use crate::broker::{Broker, BrokerError};
+use crate::broker::Broker;
 use crate::config::{self, ConfigFile, Origin, Override, Sources, mask_url};
 use crate::pidbox::{self, Mailbox};
 
@@ -279,18 +279,12 @@ impl Context {
     where
         E: std::error::Error + Send + Sync + 'static,
     {
-        what.await.map_err(|error| {
-            let error = anyhow::Error::new(error);
-            if is_about_connecting(&error) {
-                let origin = self.origin("broker_url");
-                error.context(format!(
-                    "can't use the broker {} ({origin})",
-                    self.broker_url()
-                ))
-            } else {
-                error
-            }
-        })
+        what.await.map_err(|error| self.placed(error.into()))
+    }
+
+    /// The error with the server that it is about, if it is about one.
+    pub(crate) fn placed(&self, error: anyhow::Error) -> anyhow::Error {
+        placed(error, self.app.settings())
     }
 
     /// The result back end.
@@ -301,6 +295,14 @@ impl Context {
         } else {
             Err(BackendError::Disabled.into())
         }
+    }
+
+    /// The result back end, after it has answered: a task that is sent can't be taken back.
+    pub(crate) async fn reachable_backend(&self) -> anyhow::Result<Arc<dyn Backend>> {
+        let backend = self.backend().await?;
+        // Nothing has this id.
+        backend.get("").await?;
+        Ok(backend)
     }
 
     /// The mailbox through which nodes are asked.
@@ -332,16 +334,4 @@ pub(crate) fn is_config_file(app: &str) -> bool {
     Path::new(app)
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("toml"))
-}
-
-fn is_about_connecting(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(broker_error).any(|broker| {
-        matches!(
-            broker,
-            BrokerError::Connection { .. }
-                | BrokerError::Timeout(_)
-                | BrokerError::AccessRefused(_)
-                | BrokerError::Scheme { .. }
-        )
-    })
 }

@@ -191,7 +191,11 @@ impl Report {
             verbatim: false,
         };
         for cause in error.chain() {
-            let text = cause.to_string();
+            let mut text = cause.to_string();
+            if broker_error(cause).is_some() || backend_error(cause).is_some() {
+                // A driver may say in several lines what was no answer of its server.
+                text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            }
             // A wrapper that only repeats its source would say everything twice.
             let core = text.split(" (os error").next().unwrap_or(&text);
             if !report.chain.iter().any(|said| said.contains(core)) {
@@ -273,7 +277,8 @@ pub(crate) fn broker_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a B
     }
 }
 
-fn backend_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a BackendError> {
+/// The back end's error in this one, if that is what it is about.
+pub(crate) fn backend_error<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a BackendError> {
     if let Some(SendError::Backend(error)) = cause.downcast_ref() {
         return Some(error);
     }

@@ -11,6 +11,7 @@ mod error;
 mod logging;
 mod output;
 mod parse;
+mod place;
 mod run;
 mod signals;
 mod suggest;

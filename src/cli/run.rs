@@ -251,7 +251,7 @@ async fn client(
     match outcome {
         Ok(outcome) => {
             let _ = tokio::time::timeout(CLOSING, cx.app.close()).await;
-            outcome
+            outcome.map_err(|error| cx.placed(error))
         }
         // The command, with what it has drawn, is gone by now.
         Err(code) => {

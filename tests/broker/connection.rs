@@ -58,7 +58,8 @@ async fn declaring_twice_is_the_same_as_once(fx: Fixture) {
 async fn an_unknown_scheme_lists_the_known_ones() {
     let url = BrokerUrl::parse("carrier-pigeon://coop").unwrap();
     match broker::connect(&url, &Options::default()).await {
-        Err(BrokerError::Config(message)) => {
+        Err(error @ BrokerError::Scheme { .. }) => {
+            let message = error.to_string();
             assert!(
                 message.contains("`carrier-pigeon`") && message.contains("sentinel"),
                 "{message}"

@@ -1,9 +1,7 @@
 //! Global options, the environment, errors, help.
 
 use std::io::Read as _;
-use std::net::TcpListener;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use crate::harness::Rcelery;
 
@@ -49,54 +47,72 @@ fn the_environment_changes_nothing_that_it_should_not() {
 }
 
 #[test]
-fn a_refused_broker_is_69_at_once_whatever_the_command() {
+fn celerys_commands_that_are_not_here_say_what_serves_instead() {
     let rcelery = Rcelery::new();
-    for command in [
-        &["status"][..],
-        &["inspect", "ping"],
-        &["control", "shutdown"],
-        &["purge", "-f"],
-        &["send", "x"],
+    for name in [
+        "amqp", "beat", "events", "flower", "graph", "list", "logtool", "migrate", "multi",
+        "report", "shell", "upgrade",
     ] {
-        let begun = Instant::now();
-        let refused = rcelery.run(&[&["-b", "redis://127.0.0.1:1/0"], command].concat());
-        refused.exit(69);
-        assert!(
-            begun.elapsed() < Duration::from_secs(3),
-            "{command:?} took {:?}",
-            begun.elapsed()
-        );
+        let refused = rcelery.run(&[name, "--some", "thing"]);
+        refused.exit(2);
         assert_eq!(refused.stdout, "");
-        assert!(
-            refused.stderr.contains("redis://127.0.0.1:1/0 (flag -b)"),
-            "{}",
-            refused.stderr
-        );
+        let lines: Vec<&str> = refused.stderr.lines().collect();
+        assert_eq!(lines[0], format!("error: rcelery has no command `{name}`"));
+        assert!(lines[1].starts_with("hint: "), "{lines:?}");
     }
 }
 
 #[test]
-fn a_silent_broker_is_69_within_the_timeout() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let url = format!(
-        "redis://127.0.0.1:{}/0",
-        listener.local_addr().expect("an address").port()
-    );
+fn a_slip_of_the_finger_is_answered_with_the_right_word() {
     let rcelery = Rcelery::new();
-    for command in [
-        &["status"][..],
-        &["send", "x"],
-        &["purge", "-f"],
-        &["result", "x", "--result-backend", &url],
+    for (args, exit, suggestion) in [
+        (&["sned", "x"][..], 2, "a similar subcommand exists: 'send'"),
+        (
+            &["inspect", "pign"],
+            2,
+            "a similar subcommand exists: 'ping'",
+        ),
+        (
+            &["control", "revok", "x"],
+            2,
+            "a similar subcommand exists: 'revoke'",
+        ),
+        (&["ping"], 2, "did you mean `rcelery inspect ping`?"),
+        (
+            &["inspect", "shutdown"],
+            2,
+            "did you mean `rcelery control shutdown`?",
+        ),
+        (
+            &["send", "x", "--countdwn", "3"],
+            2,
+            "a similar argument exists: '--countdown'",
+        ),
+        (
+            &["send", "x", "--serializer", "jsn"],
+            2,
+            "a similar value exists: 'json'",
+        ),
+        (&["help", "exit-code"], 2, "did you mean `exit-codes`?"),
+        (&["help", "inspect", "actve"], 2, "did you mean `active`?"),
+        (
+            &["--set", "task_acks_lat=1", "status"],
+            78,
+            "did you mean `task_acks_late`?",
+        ),
+        (
+            &["-b", "rediss3://h", "status"],
+            78,
+            "did you mean `rediss://`?",
+        ),
     ] {
-        let begun = Instant::now();
-        let silent = rcelery.run(&[&["-b", &url, "--connect-timeout", "0.5"], command].concat());
-        silent.exit(69);
-        assert!(
-            begun.elapsed() < Duration::from_secs(5),
-            "{command:?} took {:?}",
-            begun.elapsed()
-        );
+        let refused = rcelery.run(args);
+        refused.exit(exit);
+        assert!(refused.stderr.contains(suggestion), "{refused:?}");
+        let refused = rcelery.run(&[args, &["-j"]].concat());
+        let error: serde_json::Value =
+            serde_json::from_str(&refused.exit(exit).stderr).expect("one JSON document");
+        assert_eq!(error["error"]["hint"], suggestion, "{args:?}");
     }
 }
 

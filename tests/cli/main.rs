@@ -4,6 +4,7 @@
 mod harness;
 
 mod control;
+mod failures;
 mod globals;
 mod inspect;
 mod purge;

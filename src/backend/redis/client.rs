@@ -35,6 +35,8 @@ pub(super) struct Client {
     notices_rx: Mutex<Option<mpsc::Receiver<Notice>>>,
     /// A notice was dropped.
     missed: Arc<AtomicBool>,
+    /// There was a connection once: the server is worth waiting for.
+    was_there: AtomicBool,
     watched: Mutex<Watched>,
     tasks: Mutex<JoinSet<()>>,
     closed: CancellationToken,
@@ -68,6 +70,7 @@ impl Client {
             notices,
             notices_rx: Mutex::new(Some(notices_rx)),
             missed: Arc::default(),
+            was_there: AtomicBool::new(false),
             watched: Mutex::default(),
             tasks: Mutex::default(),
             closed: CancellationToken::new(),
@@ -99,12 +102,14 @@ impl Client {
             }
         })
         .await?;
+        self.was_there.store(true, Ordering::Relaxed);
         *slot = Some(connection.clone());
         Ok(connection)
     }
 
     /// Runs something that may be done twice: again on a new connection if the one there was proves lost, and until
-    /// the connect timeout has passed while there is none to be had.
+    /// the connect timeout has passed while there is none to be had. Where there never was one, a single attempt is made:
+    /// the URL may be wrong, and whoever can wait tries again.
     pub(super) async fn call<T, F>(
         &self,
         command: impl Fn(Connection) -> F,
@@ -124,6 +129,7 @@ impl Client {
             };
             if !error.is_transient()
                 || self.closed.is_cancelled()
+                || !self.was_there.load(Ordering::Relaxed)
                 || Instant::now() + pause > deadline
             {
                 return Err(error.into());

@@ -155,7 +155,7 @@ impl SendArgs {
         let waits = self.wait.is_some() || self.progress.is_some();
         // A wait that can't be must be known before the task is sent.
         let backend = if waits {
-            Some(cx.backend().await?)
+            Some(cx.reachable_backend().await?)
         } else {
             None
         };
