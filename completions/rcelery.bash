@@ -2225,7 +2225,7 @@ _rcelery() {
             return 0
             ;;
         rcelery__subcmd__worker)
-            opts="-n -l -E -S -O -c -P -Q -X -I -D -f -A -b -j -C -q -v -h --hostname --loglevel --events --task-events --statedb --optimization --prefetch-multiplier --disable-prefetch --concurrency --pool --autoscale --time-limit --soft-time-limit --drain-timeout --max-tasks-per-child --max-memory-per-child --pool-start-method --discard --purge --queues --exclude-queues --include --without-gossip --without-mingle --without-heartbeat --heartbeat-interval --detach --logfile --pidfile --uid --gid --umask --executable --app --broker --result-backend --config --no-config --workdir --set --connect-timeout --json --format --color --no-color --quiet --verbose --loader --skip-checks --detached --help"
+            opts="-n -l -E -S -O -c -P -Q -X -I -B -s -D -f -A -b -j -C -q -v -h --hostname --loglevel --log-format --burst --max-tasks --events --task-events --statedb --optimization --prefetch-multiplier --disable-prefetch --concurrency --pool --autoscale --time-limit --soft-time-limit --drain-timeout --max-tasks-per-child --max-memory-per-child --pool-start-method --discard --purge --queues --exclude-queues --include --without-gossip --without-mingle --without-heartbeat --heartbeat-interval --beat --schedule --scheduler --ready-file --http --detach --logfile --pidfile --uid --gid --umask --executable --app --broker --result-backend --config --no-config --workdir --set --connect-timeout --json --format --color --no-color --quiet --verbose --loader --skip-checks --detached --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2245,6 +2245,14 @@ _rcelery() {
                     ;;
                 -l)
                     COMPREPLY=($(compgen -W "DEBUG INFO WARNING ERROR CRITICAL" -- "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --max-tasks)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --statedb)
@@ -2336,6 +2344,26 @@ _rcelery() {
                     return 0
                     ;;
                 --heartbeat-interval)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --schedule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scheduler)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --http)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -65,6 +65,9 @@ INFO\t'The life of tasks and of the worker'
 WARNING\t'What was coped with'
 ERROR\t'What someone must act on'
 CRITICAL\t'Only what ends the worker'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l log-format -d 'Form of the log: text as Celery writes it, or one JSON object per line, everything else the worker says included' -r -f -a "text\t'Celery\'s record format'
+json\t'One JSON object per line'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l max-tasks -d 'Exit after so many runs of tasks; never starts one more' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s S -l statedb -d 'File that keeps revoked ids over restarts' -r -F
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s O -l optimization -d 'Accepted for Celery\'s sake: the order is always fair' -r -f -a "default\t''
 fair\t''"
@@ -88,6 +91,10 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s Q -l queues -
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s X -l exclude-queues -d 'Comma separated list of queues not to consume from' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s I -l include -d 'Accepted for Celery\'s sake, without effect: there are no Python modules to import' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l heartbeat-interval -d 'Time between heartbeat events [default: 2]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s s -l schedule -d 'File of the embedded beat; without effect as long as there is none' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l scheduler -d 'Scheduler of the embedded beat; without effect as long as there is none' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l ready-file -d 'File that exists while the worker takes tasks; %n, %h and %d as in -f' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l http -d 'Serve /healthz, /readyz and /metrics over HTTP; a port alone means on 127.0.0.1' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s f -l logfile -d 'File to log to; %n node name, %h host name, %d domain [default: stderr, or a file in the state directory with -D]' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l pidfile -d 'File for the process id; exit code 73 if it belongs to a living process' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l uid -d 'User to run as' -r
@@ -109,12 +116,14 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l color -d 'Whe
 always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l burst -d 'Exit once the queues are empty and nothing runs'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s E -l task-events -l events -d 'Send task events, for monitors'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l disable-prefetch -d 'Take a message only for a free slot'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l purge -l discard -d 'Erase all waiting messages first, without asking'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l without-gossip -d 'Don\'t listen to other workers'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l without-mingle -d 'Don\'t ask other workers for revoked tasks at start'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l without-heartbeat -d 'Send no heartbeat events'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s B -l beat -d 'Not here yet: run `celery beat` beside the worker'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s D -l detach -d 'Run in the background; returns once the worker is ready, or says why it is not'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s j -l json -d 'Answer with one JSON document'

@@ -33,8 +33,8 @@ pub(crate) enum Held {
 }
 
 impl Pidfile {
-    /// Creates it, replacing one whose process is gone.
-    pub(crate) fn acquire(path: &Path) -> anyhow::Result<Self> {
+    /// Creates it, replacing one whose process is gone; `say` is told of that.
+    pub(crate) fn acquire(path: &Path, say: impl Fn(&str)) -> anyhow::Result<Self> {
         // Several tries: another starter may be replacing the same stale file.
         for _ in 0..5 {
             match OpenOptions::new().write(true).create_new(true).open(path) {
@@ -64,7 +64,7 @@ impl Pidfile {
                     .into());
                 }
                 Held::Stale => {
-                    writeln!(io::stderr(), "Stale pidfile exists - Removing it.")?;
+                    say("Stale pidfile exists - Removing it.");
                     remove(path)?;
                 }
                 Held::No => {}
@@ -141,6 +141,11 @@ impl Identity {
             (None, None) => None,
         };
         let refused = |what: &str| format!("changing the {what}: are you root?");
+        // A worker that starts over is somebody else already, and may not change its groups any more.
+        let is_so = |uid: Uid| uid == Uid::current() && gid.is_none_or(|g| g == Gid::current());
+        if user.as_ref().is_some_and(|(uid, _, _)| is_so(*uid)) {
+            return Ok(());
+        }
         if let Some(gid) = gid {
             if let Some((_, _, Some(name))) = &user {
                 initgroups(name, gid).with_context(|| refused("groups"))?;
@@ -240,9 +245,11 @@ const READY: &str = "ready";
 
 /// In the detached process: leaves the terminal's session.
 pub(crate) fn leave_session() -> anyhow::Result<()> {
-    setsid()
-        .map(|_| ())
-        .context("leaving the terminal's session")
+    match setsid() {
+        // It starts over, and leads a session of its own already.
+        Err(Errno::EPERM) => Ok(()),
+        left => left.map(|_| ()).context("leaving the terminal's session"),
+    }
 }
 
 /// In the detached process: tells the parent that all is well, and closes what it had of the terminal.
@@ -283,7 +290,7 @@ mod tests {
     fn a_pidfile_comes_and_goes() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("w.pid");
-        let pidfile = Pidfile::acquire(&path).unwrap();
+        let pidfile = Pidfile::acquire(&path, |_| {}).unwrap();
         assert_eq!(
             std::fs::read_to_string(&path).unwrap().trim(),
             std::process::id().to_string()
@@ -297,7 +304,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("w.pid");
         std::fs::write(&path, "1\n").unwrap();
-        let error = Pidfile::acquire(&path).unwrap_err();
+        let error = Pidfile::acquire(&path, |_| {}).unwrap_err();
         let failure = error.downcast_ref::<Failure>().unwrap();
         assert_eq!(failure.kind, Kind::Pidfile);
         assert_eq!(
@@ -318,16 +325,16 @@ mod tests {
         let gone = child.id();
         child.wait().unwrap();
         std::fs::write(&path, format!("{gone}\n")).unwrap();
-        drop(Pidfile::acquire(&path).unwrap());
+        drop(Pidfile::acquire(&path, |_| {}).unwrap());
         std::fs::write(&path, "not a number").unwrap();
-        assert!(Pidfile::acquire(&path).is_err());
+        assert!(Pidfile::acquire(&path, |_| {}).is_err());
     }
 
     #[test]
     fn someone_elses_pidfile_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("w.pid");
-        let pidfile = Pidfile::acquire(&path).unwrap();
+        let pidfile = Pidfile::acquire(&path, |_| {}).unwrap();
         std::fs::write(&path, "1\n").unwrap();
         drop(pidfile);
         assert!(path.exists());

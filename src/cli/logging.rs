@@ -1,19 +1,24 @@
-//! Logs in Celery's record format, to stderr or a file.
+//! Logs in Celery's record format or as JSON, to stderr or a file.
 //!
 //! `[2026-11-22 15:26:38,108: INFO/MainProcess] message`. Fields that steer the format: `process` (the name after the
-//! slash), `critical = true` (an ERROR that is shown as CRITICAL); all others follow the message, in brackets. An event of
-//! a task, that is inside a span with `task_name` and `task_id`, is shown as `name[id]: message`. Mirrors
-//! `celery.app.log`.
+//! slash), `critical = true` (an ERROR that is shown as CRITICAL), `event` (`task.succeeded`: its other fields are for
+//! machines, and its message says all there is to say); all others follow the message, in brackets. An event of a task,
+//! that is inside a span with `task_name` and `task_id`, is shown as `name[id]: message`. Mirrors `celery.app.log`.
+//!
+//! With [`LogFormat::Json`] a record is one object in one line: `ts`, `level`, `event` (`log` where a record has none),
+//! its fields (`task`, `id`, `runtime`, …), `worker`, `message`.
 
 use std::fmt::{self, Write as _};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned};
+use serde_json::Value as Json;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
@@ -22,7 +27,24 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::error::Report;
 use super::output::colour::paint;
+
+/// The target of what is said whatever the level of the log, in JSON: the words that text has on stdout.
+pub(crate) const SAID: &str = "rcelery::said";
+
+/// Whether records go to stderr.
+static TO_STDERR: AtomicBool = AtomicBool::new(false);
+
+/// The form of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Celery's record format
+    #[default]
+    Text,
+    /// One JSON object per line
+    Json,
+}
 
 /// Celery's level names; any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,22 +82,116 @@ const NOISY: &[&str] = &[
 
 /// Starts logging at `level` to `file`, else to stderr. A program that has set up its own subscriber keeps it.
 pub(crate) fn install(level: LogLevel, file: Option<&Path>, colour: bool) -> anyhow::Result<()> {
-    let sink = match file {
-        Some(path) => Sink::File(
-            open(path).with_context(|| format!("opening the log file `{}`", path.display()))?,
-        ),
-        None => Sink::Stderr,
-    };
-    let layer = Records {
+    let log = Log {
         level,
-        colour: colour && file.is_none(),
-        sink: Mutex::new(sink),
+        file,
+        colour,
+        json: None,
     };
-    let subscriber = tracing_subscriber::registry().with(layer);
-    if tracing::subscriber::set_global_default(subscriber).is_err() {
-        tracing::debug!("logging was set up before: keeping it");
+    log.install()
+}
+
+/// A log to be kept.
+#[derive(Debug)]
+pub(crate) struct Log<'a> {
+    pub(crate) level: LogLevel,
+    /// None means stderr.
+    pub(crate) file: Option<&'a Path>,
+    pub(crate) colour: bool,
+    /// The name of the worker, if records are JSON.
+    pub(crate) json: Option<String>,
+}
+
+impl Log<'_> {
+    /// Starts it. A program that has set up its own subscriber keeps it.
+    pub(crate) fn install(self) -> anyhow::Result<()> {
+        let sink = match self.file {
+            Some(path) => Sink::File(
+                open(path).with_context(|| format!("opening the log file `{}`", path.display()))?,
+            ),
+            None => Sink::Stderr,
+        };
+        let layer = Records {
+            level: self.level,
+            colour: self.colour && self.file.is_none(),
+            json: self.json,
+            sink: Mutex::new(sink),
+        };
+        let subscriber = tracing_subscriber::registry().with(layer);
+        if tracing::subscriber::set_global_default(subscriber).is_err() {
+            tracing::debug!("logging was set up before: keeping it");
+        } else {
+            TO_STDERR.store(self.file.is_none(), Ordering::Relaxed);
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Says in JSON what ended the worker, or kept it from starting: in its log, and on stderr.
+pub(crate) fn fatal(report: &Report) {
+    const EVENT: &str = "worker.failed";
+    let message = report.chain.join(": ");
+    let (code, exit) = (report.kind.code(), report.kind.exit());
+    tracing::error!(
+        critical = true,
+        event = EVENT,
+        code,
+        exit,
+        hint = report.hint.as_deref(),
+        "{message}"
+    );
+    if TO_STDERR.load(Ordering::Relaxed) {
+        return;
+    }
+    let mut fields = vec![
+        ("code".to_owned(), code.into()),
+        ("exit".to_owned(), exit.into()),
+    ];
+    if let Some(hint) = &report.hint {
+        fields.push(("hint".to_owned(), hint.as_str().into()));
+    }
+    let record = Record {
+        level: "CRITICAL",
+        event: Some(EVENT),
+        fields,
+        worker: "",
+        message: &message,
+    };
+    // With stderr gone as well, the exit code says it.
+    let _ = writeln!(io::stderr(), "{}", record.json(Timestamp::now()));
+}
+
+/// One line of a JSON log.
+#[derive(Debug)]
+struct Record<'a> {
+    level: &'a str,
+    event: Option<&'a str>,
+    fields: Vec<(String, Json)>,
+    worker: &'a str,
+    message: &'a str,
+}
+
+impl Record<'_> {
+    fn json(self, at: Timestamp) -> String {
+        let mut object = serde_json::Map::new();
+        let mut put = |key: &str, value: Json| {
+            // A field of a driver may have any name; ours come first.
+            object.entry(key).or_insert(value);
+        };
+        put("ts", format!("{at:.3}").into());
+        put("level", self.level.into());
+        put("event", self.event.unwrap_or("log").into());
+        for (key, value) in self.fields {
+            if key != "worker" && key != "message" {
+                put(&key, value);
+            }
+        }
+        if !self.worker.is_empty() {
+            put("worker", self.worker.into());
+        }
+        put("message", self.message.into());
+        Json::Object(object).to_string()
+    }
 }
 
 fn open(path: &Path) -> io::Result<File> {
@@ -93,6 +209,8 @@ enum Sink {
 struct Records {
     level: LogLevel,
     colour: bool,
+    /// The name of the worker, if records are JSON.
+    json: Option<String>,
     sink: Mutex<Sink>,
 }
 
@@ -109,18 +227,31 @@ struct Fields {
     message: String,
     critical: bool,
     scope: Scope,
-    /// All others: `error: …, queue: …`.
-    others: String,
+    /// What has happened, for machines.
+    event: Option<String>,
+    /// All others.
+    others: Vec<(String, Json)>,
 }
 
 impl Fields {
-    fn add(&mut self, name: &str, value: fmt::Arguments<'_>) {
+    fn add(&mut self, name: &str, value: impl Into<Json>) {
         // What crates hand over from the `log` facade says where, not what.
-        if name.starts_with("log.") {
-            return;
+        if !name.starts_with("log.") {
+            self.others.push((name.to_owned(), value.into()));
         }
-        let comma = if self.others.is_empty() { "" } else { ", " };
-        let _ = write!(self.others, "{comma}{name}: {value}");
+    }
+
+    /// `error: …, queue: …`, for people.
+    fn others(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in &self.others {
+            let comma = if text.is_empty() { "" } else { ", " };
+            let _ = match value {
+                Json::String(value) => write!(text, "{comma}{name}: {value}"),
+                value => write!(text, "{comma}{name}: {value}"),
+            };
+        }
+        text
     }
 }
 
@@ -133,7 +264,7 @@ impl Visit for Fields {
             "process" => self.scope.process = Some(format!("{value:?}")),
             "task_name" => self.scope.task_name = Some(format!("{value:?}")),
             "task_id" => self.scope.task_id = Some(format!("{value:?}")),
-            name => self.add(name, format_args!("{value:?}")),
+            name => self.add(name, format!("{value:?}")),
         }
     }
 
@@ -143,15 +274,28 @@ impl Visit for Fields {
             "process" => self.scope.process = Some(value.to_owned()),
             "task_name" => self.scope.task_name = Some(value.to_owned()),
             "task_id" => self.scope.task_id = Some(value.to_owned()),
-            name => self.add(name, format_args!("{value}")),
+            "event" => self.event = Some(value.to_owned()),
+            name => self.add(name, value),
         }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
         match field.name() {
             "critical" => self.critical = value,
-            name => self.add(name, format_args!("{value}")),
+            name => self.add(name, value),
         }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field.name(), value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field.name(), value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field.name(), value);
     }
 }
 
@@ -164,7 +308,12 @@ where
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.level.filter())
+        let own = self.level.filter();
+        Some(if self.json.is_some() {
+            own.max(LevelFilter::INFO)
+        } else {
+            own
+        })
     }
 
     fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
@@ -178,7 +327,8 @@ where
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if self.level == LogLevel::Critical && !fields.critical {
+        let target = event.metadata().target();
+        if self.level == LogLevel::Critical && !fields.critical && target != SAID {
             return;
         }
         let mut scope = Scope::default();
@@ -189,27 +339,15 @@ where
                 scope.task_id = scope.task_id.or_else(|| outer.task_id.clone());
             }
         }
-        let own = event.metadata().target().starts_with("rcelery::worker");
+        let own = target.starts_with("rcelery::worker");
         let level = level_name(*event.metadata().level(), fields.critical);
-        let process = fields.scope.process.or(scope.process);
-        let mut line = prefix(&Zoned::now(), level, process.as_deref());
-        if let (false, Some(name), Some(id)) = (own, scope.task_name, scope.task_id) {
-            let _ = write!(line, "{name}[{id}]: ");
-        }
-        line.push_str(&fields.message);
-        if let Some(id) = &fields.scope.task_id {
-            fields.others.insert_str(0, &format!("task_id: {id}, "));
-        }
-        let others = fields.others.trim_end_matches(", ");
-        if !others.is_empty() {
-            let _ = write!(line, " [{others}]");
-        }
-        let line = match level {
-            "CRITICAL" => paint(self.colour, "1;35", &line),
-            "ERROR" => paint(self.colour, "1;31", &line),
-            "WARNING" => paint(self.colour, "1;33", &line),
-            "DEBUG" => paint(self.colour, "34", &line),
-            _ => line,
+        let line = match &self.json {
+            Some(worker) => json_line(level, fields, scope, worker, own),
+            None => {
+                let code = colour(level);
+                let line = text_line(level, fields, scope, own);
+                paint(self.colour && !code.is_empty(), code, &line)
+            }
         };
         // A log that can't be written must not stop the work; there is nowhere left to say so.
         let _ = match &mut *self.sink.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -221,7 +359,64 @@ where
     }
 }
 
+fn json_line(level: &str, mut fields: Fields, scope: Scope, worker: &str, own: bool) -> String {
+    let in_task = !own && scope.task_id.is_some();
+    let id = fields.scope.task_id.take().or(scope.task_id);
+    let mut named = Vec::new();
+    for (key, value) in [("task", scope.task_name), ("id", id)] {
+        let is_there = fields.others.iter().any(|(k, _)| k == key);
+        named.extend(
+            value
+                .filter(|_| !is_there)
+                .map(|v| (key.to_owned(), v.into())),
+        );
+    }
+    named.append(&mut fields.others);
+    let record = Record {
+        level,
+        event: fields.event.as_deref().or(in_task.then_some("task.log")),
+        fields: named,
+        worker,
+        message: &fields.message,
+    };
+    record.json(Timestamp::now())
+}
+
+fn text_line(level: &str, mut fields: Fields, scope: Scope, own: bool) -> String {
+    let process = fields.scope.process.take().or(scope.process);
+    let mut line = prefix(&Zoned::now(), level, process.as_deref());
+    if let (false, Some(name), Some(id)) = (own, scope.task_name, scope.task_id) {
+        let _ = write!(line, "{name}[{id}]: ");
+    }
+    line.push_str(&fields.message);
+    if fields.event.is_some() {
+        return line;
+    }
+    if let Some(id) = fields.scope.task_id.take() {
+        fields.others.insert(0, ("task_id".to_owned(), id.into()));
+    }
+    let others = fields.others();
+    if !others.is_empty() {
+        let _ = write!(line, " [{others}]");
+    }
+    line
+}
+
+/// Celery's colours.
+fn colour(level: &str) -> &'static str {
+    match level {
+        "CRITICAL" => "1;35",
+        "ERROR" => "1;31",
+        "WARNING" => "1;33",
+        "DEBUG" => "34",
+        _ => "",
+    }
+}
+
 fn wanted(level: LogLevel, target: &str, of: &Level) -> bool {
+    if target == SAID {
+        return true;
+    }
     let root = target.split("::").next().unwrap_or(target);
     if NOISY.contains(&root) && *of > Level::WARN {
         return false;
@@ -274,12 +469,60 @@ mod tests {
     }
 
     #[test]
+    fn a_json_record_is_one_object_in_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("worker.log");
+        let records = Records {
+            level: LogLevel::Warning,
+            colour: true,
+            json: Some("w1@box".to_owned()),
+            sink: Mutex::new(Sink::File(open(&path).unwrap())),
+        };
+        let subscriber = tracing_subscriber::registry().with(records);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("not shown");
+            tracing::info!(target: SAID, event = "worker.shutdown", "worker: Warm shutdown");
+            let span = tracing::info_span!("task", task_name = "proj.add", task_id = "x1");
+            span.in_scope(|| tracing::warn!(tries = 2, ts = "mine", "half\nway \"there\""));
+            tracing::error!(
+                event = "task.failed",
+                task = "t",
+                id = "x2",
+                runtime = 0.25,
+                "failed"
+            );
+            tracing::error!(task_id = %"x3", critical = true, "can't store it");
+        });
+        let log = std::fs::read_to_string(&path).unwrap();
+        let mut records: Vec<Json> = log
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
+        for record in &mut records {
+            let ts = record.as_object_mut().unwrap().remove("ts").unwrap();
+            assert!(ts.as_str().unwrap().parse::<Timestamp>().is_ok(), "{ts}");
+            assert!(ts.as_str().unwrap().ends_with('Z'), "{ts}");
+        }
+        let w = "w1@box";
+        assert_eq!(
+            records,
+            [
+                serde_json::json!({"level": "INFO", "event": "worker.shutdown", "worker": w, "message": "worker: Warm shutdown"}),
+                serde_json::json!({"level": "WARNING", "event": "task.log", "task": "proj.add", "id": "x1", "tries": 2, "worker": w, "message": "half\nway \"there\""}),
+                serde_json::json!({"level": "ERROR", "event": "task.failed", "task": "t", "id": "x2", "runtime": 0.25, "worker": w, "message": "failed"}),
+                serde_json::json!({"level": "CRITICAL", "event": "log", "id": "x3", "worker": w, "message": "can't store it"}),
+            ]
+        );
+    }
+
+    #[test]
     fn records_go_to_the_file_with_task_and_process() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sub/worker.log");
         let records = Records {
             level: LogLevel::Info,
             colour: false,
+            json: None,
             sink: Mutex::new(Sink::File(open(&path).unwrap())),
         };
         let subscriber = tracing_subscriber::registry().with(records);

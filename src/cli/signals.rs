@@ -105,7 +105,8 @@ impl WorkerSignals {
         })
     }
 
-    /// Obeys them for ever. `say` prints a line, `dump` what the worker is doing; without a terminal HUP restarts.
+    /// Obeys them for ever. `term` is what TERM means; `say` prints a line, `dump` what the worker is doing; without a
+    /// terminal HUP restarts.
     ///
     /// # Cancel safety
     /// Safe.
@@ -113,6 +114,7 @@ impl WorkerSignals {
         &mut self,
         shutdown: &Shutdown,
         asked: &Asked,
+        term: Order,
         has_terminal: bool,
         say: impl Fn(&str),
         dump: impl Fn(),
@@ -120,7 +122,7 @@ impl WorkerSignals {
         let mut history = History::default();
         loop {
             let order = tokio::select! {
-                Some(()) = self.term.recv() => Order::Term,
+                Some(()) = self.term.recv() => term,
                 Some(()) = self.int.recv() => Order::Int,
                 Some(()) = self.quit.recv() => Order::Quit,
                 Some(()) = self.hup.recv() => Order::Hup,

@@ -25,6 +25,7 @@ pub(super) async fn complete(
     caller: &Caller,
     took: Duration,
 ) {
+    core.count_run(request, took);
     match outcome {
         Outcome::Success(value) => success(core, request, value, caller, took).await,
         Outcome::Failure {
@@ -50,7 +51,14 @@ pub(super) async fn complete(
         Outcome::Ignored => {
             forget_started(core, request).await;
             settle(core, request, Settle::Ack);
-            tracing::info!("Task {} ignored", request.label());
+            core.count_end(request, "IGNORED");
+            tracing::info!(
+                event = "task.ignored",
+                task = request.name(),
+                id = request.id(),
+                "Task {} ignored",
+                request.label()
+            );
         }
         Outcome::TimedOut(limit) => timed_out(core, request, limit, caller).await,
         Outcome::Terminated { signal } => {
@@ -84,6 +92,7 @@ async fn success(core: &Core, request: &Request, value: Value, caller: &Caller, 
     let shown = repr::saferepr(&value);
     part_done(core, request, TaskState::SUCCESS, value).await;
     settle(core, request, Settle::Ack);
+    core.count_end(request, "SUCCESS");
     let seconds = seconds(took);
     if sends_events(core, request) {
         let runtime = took.as_secs_f64();
@@ -97,7 +106,15 @@ async fn success(core: &Core, request: &Request, value: Value, caller: &Caller, 
             )
         });
     }
-    tracing::info!("Task {} succeeded in {seconds}s: {shown}", request.label());
+    tracing::info!(
+        event = "task.succeeded",
+        task = request.name(),
+        id = request.id(),
+        runtime = took.as_secs_f64(),
+        result = shown,
+        "Task {} succeeded in {seconds}s: {shown}",
+        request.label()
+    );
 }
 
 /// An ignored task has no state: STARTED would stand for ever. One that the task has stored itself stays.
@@ -150,15 +167,29 @@ async fn failure(
         },
     );
     failed_event(core, request, &exception, traceback.as_deref());
+    core.count_end(request, "FAILURE");
     let (label, exception) = (request.label(), exception.repr());
+    let (task, id) = (request.name(), request.id());
     let traceback = traceback
         .map(|t| format!("\n{}", t.trim_end()))
         .unwrap_or_default();
     match log {
         Log::Unexpected => {
-            tracing::error!("Task {label} raised unexpected: {exception}{traceback}")
+            tracing::error!(
+                event = "task.failed",
+                task,
+                id,
+                exception,
+                "Task {label} raised unexpected: {exception}{traceback}"
+            )
         }
-        Log::Expected => tracing::info!("Task {label} raised expected: {exception}"),
+        Log::Expected => tracing::info!(
+            event = "task.failed",
+            task,
+            id,
+            exception,
+            "Task {label} raised expected: {exception}"
+        ),
     }
 }
 
@@ -259,7 +290,15 @@ async fn retry(
             )
         });
     }
-    tracing::info!("Task {} retry: {text}", request.label());
+    core.count_end(request, "RETRY");
+    tracing::info!(
+        event = "task.retried",
+        task = request.name(),
+        id = request.id(),
+        exception = exception.repr(),
+        "Task {} retry: {text}",
+        request.label()
+    );
 }
 
 async fn reject(core: &Core, request: &Request, requeue: bool, reason: &str, caller: &Caller) {
@@ -270,7 +309,14 @@ async fn reject(core: &Core, request: &Request, requeue: bool, reason: &str, cal
     } else {
         ""
     };
-    tracing::warn!("Task {label} reject requeue={flag}: {reason}{note}");
+    core.count_end(request, "REJECTED");
+    tracing::warn!(
+        event = "task.rejected",
+        task = request.name(),
+        id = request.id(),
+        requeue,
+        "Task {label} reject requeue={flag}: {reason}{note}"
+    );
     if !requeue {
         let exception = Exception::new(
             "celery.exceptions",
@@ -292,7 +338,12 @@ async fn reject(core: &Core, request: &Request, requeue: bool, reason: &str, cal
 
 async fn timed_out(core: &Core, request: &Request, limit: Duration, caller: &Caller) {
     let seconds = short(limit);
+    core.count_end(request, "FAILURE");
     tracing::error!(
+        event = "task.timed_out",
+        task = request.name(),
+        id = request.id(),
+        limit = limit.as_secs_f64(),
         "Hard time limit ({seconds}s) exceeded for {}",
         request.label()
     );
@@ -348,8 +399,16 @@ pub(super) async fn revoked(core: &Core, request: &Request, reason: &str, signal
             event(request, fields)
         });
     }
+    core.count_end(request, "REVOKED");
     if let Some(signal) = signal {
-        tracing::info!("Task {} terminated ({signal})", request.label());
+        tracing::info!(
+            event = "task.terminated",
+            task = request.name(),
+            id = request.id(),
+            signal,
+            "Task {} terminated ({signal})",
+            request.label()
+        );
     }
 }
 
@@ -372,6 +431,9 @@ async fn cancelled(core: &Core, request: &Request) {
         // An early ack has taken the message off the broker: a copy goes back, so that the task is not lost.
         if let Err(error) = follow::give_back(core, request).await {
             tracing::error!(
+                event = "task.lost",
+                task = request.name(),
+                id = request.id(),
                 "Task {} was cut off by the shutdown and is lost: {error}",
                 request.label()
             );
@@ -380,7 +442,11 @@ async fn cancelled(core: &Core, request: &Request) {
     } else {
         settle(core, request, Settle::Restore);
     }
+    core.count_end(request, "CANCELLED");
     tracing::warn!(
+        event = "task.cancelled",
+        task = request.name(),
+        id = request.id(),
         "Task {} was cut off by the shutdown: its message goes back to the queue",
         request.label()
     );
@@ -392,7 +458,12 @@ async fn cancelled(core: &Core, request: &Request) {
 /// A task of a name that this worker does not know.
 pub(super) async fn unregistered(core: &Core, request: &Request) {
     let (name, id) = (request.task(), request.id());
+    core.count_end(request, "FAILURE");
     tracing::error!(
+        event = "task.unregistered",
+        task = name,
+        id,
+        queue = request.queue,
         "Received unregistered task of type '{name}'. The message has been rejected. [id: {id}, queue: {}, args: {}, kwargs: {}]",
         request.queue,
         request.argsrepr(),

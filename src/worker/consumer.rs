@@ -66,10 +66,15 @@ pub(super) struct Consumer {
     running: JoinSet<()>,
     prefetch: Option<u32>,
     idle_since: Instant,
+    /// Deliveries so far.
+    received: u64,
+    /// Requests that may still be handed to a slot; none means no limit.
+    left: Option<u64>,
 }
 
 impl Consumer {
-    pub(super) fn new(core: Arc<Core>, slots: usize) -> Self {
+    /// A loop with that many slots that ends the worker after `max_tasks` runs.
+    pub(super) fn new(core: Arc<Core>, slots: usize, max_tasks: Option<u64>) -> Self {
         let (slot, freed) = mpsc::unbounded_channel();
         core.state.lock().concurrency = slots;
         Self {
@@ -84,11 +89,27 @@ impl Consumer {
             running: JoinSet::new(),
             prefetch: None,
             idle_since: Instant::now(),
+            received: 0,
+            left: max_tasks,
         }
     }
 
-    /// How many deliveries may be unsettled: slots × multiplier, and one more for each held request.
+    /// How many deliveries may be unsettled: slots × multiplier, and one more for each held request; never more than
+    /// may be run.
     pub(super) fn prefetch_count(&self) -> u32 {
+        let count = self.window();
+        let Some(left) = self.left else { return count };
+        // What runs and is acknowledged at its end takes its place in the window until then.
+        let taken = self.core.state.lock().taken();
+        let late = taken.iter().filter(|r| self.core.acks_late(r)).count();
+        let most = left
+            .saturating_add(late as u64)
+            .saturating_add(self.timer.len() as u64);
+        let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
+        if count == 0 { most } else { count.min(most) }
+    }
+
+    fn window(&self) -> u32 {
         let multiplier = self.core.prefetch_multiplier;
         if multiplier == 0 {
             return 0;
@@ -164,6 +185,26 @@ impl Consumer {
         waiting.len()
     }
 
+    /// How many deliveries have come in so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// How many requests are held for their time.
+    pub(super) fn held(&self) -> usize {
+        self.timer.len()
+    }
+
+    /// Whether nothing runs and nothing waits but tasks that were sent for a later time. A retry that waits is work
+    /// that has begun.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+            && self.busy == 0
+            && self.ready.is_empty()
+            && self.buckets.values().all(Bucket::is_empty)
+            && !self.timer.any(|r| r.message.header.retries > 0)
+    }
+
     /// How many requests run, or are being completed.
     pub(super) fn running(&self) -> usize {
         self.running.len()
@@ -177,7 +218,7 @@ impl Consumer {
         tokio::select! {
             Some(()) = self.freed.recv() => self.busy = self.busy.saturating_sub(1),
             Some(ended) = self.running.join_next() => self.note_end(ended),
-            () = sleep(due.unwrap_or(Duration::MAX)), if due.is_some() => {}
+            () = sleep(due) => {}
         }
     }
 
@@ -192,7 +233,7 @@ impl Consumer {
         self.idle_since = Instant::now();
     }
 
-    fn next_due(&self) -> Option<Duration> {
+    fn next_due(&self) -> Duration {
         let now = Timestamp::now();
         let eta = self.timer.next_due().map(|at| {
             at.duration_since(now)
@@ -202,12 +243,9 @@ impl Consumer {
         let now = Instant::now();
         let turn = self.buckets.values().filter_map(Bucket::next_due).min();
         let turn = turn.map(|at| at.saturating_duration_since(now));
-        let scale = self.core.state.lock().autoscale.map(|_| LOOK);
-        [eta, turn, scale]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|d| d.min(LOOK))
+        let first = [eta, turn].into_iter().flatten().min();
+        // At least that often, for the load to be looked at, and for others to see that the loop goes round.
+        first.map_or(LOOK, |d| d.min(LOOK))
     }
 
     /// Moves on what is due, and starts what is ready while there are slots.
@@ -231,11 +269,21 @@ impl Consumer {
             }
         }
         self.autoscale();
-        while self.busy < self.slots {
+        while self.busy < self.slots && self.left != Some(0) {
             let Some(request) = self.ready.pop_front() else {
                 break;
             };
             self.busy += 1;
+            if let Some(left) = &mut self.left {
+                *left -= 1;
+                if *left == 0 {
+                    tracing::info!(
+                        event = "worker.max_tasks",
+                        "all tasks of --max-tasks are taken: stopping"
+                    );
+                    self.core.shutdown.warm();
+                }
+            }
             request.mark_taken();
             let slot: Box<dyn Any + Send + Sync> = Box::new(Slot(self.slot.clone()));
             self.running
@@ -249,10 +297,20 @@ impl Consumer {
         };
         let wanted = (self.busy + self.ready.len()).clamp(min, max.max(min));
         if wanted > self.slots {
-            tracing::info!("Scaling up {} processes.", wanted - self.slots);
+            tracing::info!(
+                event = "worker.scaled",
+                slots = wanted,
+                "Scaling up {} processes.",
+                wanted - self.slots
+            );
             self.set_slots(wanted);
         } else if wanted < self.slots && self.idle_since.elapsed() >= KEEPALIVE {
-            tracing::info!("Scaling down {} processes.", self.slots - wanted);
+            tracing::info!(
+                event = "worker.scaled",
+                slots = wanted,
+                "Scaling down {} processes.",
+                self.slots - wanted
+            );
             self.set_slots(wanted);
             self.idle_since = Instant::now();
         }
@@ -265,6 +323,7 @@ impl Consumer {
 
     /// Takes a delivery in.
     pub(super) fn receive(&mut self, delivery: Delivery) {
+        self.received += 1;
         let Delivery {
             queue,
             message,
@@ -275,6 +334,10 @@ impl Consumer {
             Err(garbled) => {
                 let (id, task) = garbled_ids(&garbled.raw);
                 tracing::error!(
+                    event = "message.unreadable",
+                    id,
+                    task,
+                    queue,
                     "Received a message that can't be read from queue `{queue}`, rejecting it: {} [id: {id}, task: {task}, \
                      delivery_tag: {}, body: {}]",
                     garbled.error,
@@ -317,7 +380,14 @@ impl Consumer {
             }
             return;
         }
-        tracing::info!("Task {} received", request.label());
+        tracing::info!(
+            event = "task.received",
+            task = request.name(),
+            id = request.id(),
+            queue,
+            "Task {} received",
+            request.label()
+        );
         let options = self.core.tasks.get(request.task()).map(|t| t.options());
         if options.is_some_and(|o| o.send_events) {
             self.core
@@ -433,7 +503,11 @@ impl Consumer {
             Directive::AddConsumer(queue) => Some(Ask::AddQueue(queue)),
             Directive::CancelConsumer(name) => {
                 self.core.state.lock().queues.shift_remove(&name);
-                tracing::info!("Canceling queue {name}");
+                tracing::info!(
+                    event = "worker.queue_canceled",
+                    queue = name,
+                    "Canceling queue {name}"
+                );
                 Some(Ask::Consumer(Command::Cancel(name)))
             }
             Directive::Elected(signature) => {
@@ -491,15 +565,15 @@ impl Consumer {
         }
     }
 
-    /// What runs, for the log of a shutdown that waits.
+    /// What runs and for how long, for the log of a shutdown that waits.
     pub(super) fn running_labels(&self) -> Vec<String> {
-        self.core
-            .state
-            .lock()
-            .requests(Phase::Active)
-            .iter()
-            .map(|r| r.label())
-            .collect()
+        let now = Timestamp::now().as_duration().as_secs_f64();
+        let running = self.core.state.lock().requests(Phase::Active);
+        let label = |request: &Arc<Request>| match request.time_start() {
+            Some(start) => format!("{} {:.0} s", request.label(), (now - start).max(0.0)),
+            None => request.label(),
+        };
+        running.iter().map(label).collect()
     }
 }
 
@@ -526,6 +600,10 @@ fn received(request: &Request) -> crate::protocol::Map {
 /// Logs a message that is no task, with everything needed to find it, and takes it off the queue.
 fn reject(queue: &str, message: &Message, acker: Acker, error: &crate::protocol::ProtocolError) {
     tracing::error!(
+        event = "message.invalid",
+        id = message.task_id(),
+        task = message.task_name(),
+        queue,
         "Received an invalid task message from queue `{queue}`, rejecting it: {error} [id: {}, task: {}, delivery_tag: {}, \
          content type: {}, body: {}]",
         message.task_id().unwrap_or("none"),

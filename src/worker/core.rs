@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::state::UNREGISTERED;
 use super::store::Storer;
 use super::{Directive, Request, State};
 use crate::app::App;
@@ -100,6 +101,24 @@ impl Core {
             .and_then(|t| t.options().store_errors_even_if_ignored);
         self.backend.is_enabled()
             && option.unwrap_or(self.settings.task_store_errors_even_if_ignored)
+    }
+
+    /// The name under which a request is counted: its task's, if that is known.
+    fn counted_name<'a>(&self, request: &'a Request) -> &'a str {
+        let known = self.tasks.get(request.task()).is_some();
+        if known { request.task() } else { UNREGISTERED }
+    }
+
+    /// Counts how a request ended.
+    pub(super) fn count_end(&self, request: &Request, state: &'static str) {
+        let name = self.counted_name(request);
+        self.state.lock().tally.end(name, state);
+    }
+
+    /// Counts a run.
+    pub(super) fn count_run(&self, request: &Request, took: Duration) {
+        let name = self.counted_name(request);
+        self.state.lock().tally.ran(name, took);
     }
 
     /// Whether a request is acknowledged after its run.

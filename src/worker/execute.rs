@@ -41,7 +41,13 @@ pub(super) async fn execute(
         return;
     };
     if is_done_already(&core, &request).await {
-        tracing::info!("Task {} has succeeded before: skipped", request.label());
+        tracing::info!(
+            event = "task.skipped",
+            task = request.name(),
+            id = request.id(),
+            "Task {} has succeeded before: skipped",
+            request.label()
+        );
         complete::settle(&core, &request, Settle::Ack);
         core.state.lock().remove(&request);
         return;
@@ -60,7 +66,13 @@ pub(super) async fn execute(
     );
     core.state.lock().place(Phase::Active, &request);
     let pid = std::process::id();
-    tracing::debug!("Task accepted: {} pid:{pid}", request.label());
+    tracing::debug!(
+        event = "task.started",
+        task = request.name(),
+        id = request.id(),
+        "Task accepted: {} pid:{pid}",
+        request.label()
+    );
     let options = runnable.options();
     if options.send_events {
         core.events.task("task-started", || event(&request, []));
@@ -123,9 +135,21 @@ pub(super) async fn discard(core: &Core, request: &Request, why: Discard, stamp:
         .map(|s| format!(" (revoked by header: {s})"))
         .unwrap_or_default();
     if why == Discard::Expired {
-        tracing::info!("Task {} expired", request.label());
+        tracing::info!(
+            event = "task.expired",
+            task = request.name(),
+            id = request.id(),
+            "Task {} expired",
+            request.label()
+        );
     } else {
-        tracing::info!("Discarding revoked task: {}{by}", request.label());
+        tracing::info!(
+            event = "task.revoked",
+            task = request.name(),
+            id = request.id(),
+            "Discarding revoked task: {}{by}",
+            request.label()
+        );
     }
     complete::revoked(core, request, why.as_str(), None).await;
 }

@@ -41,6 +41,7 @@ pub(super) async fn mingle(
         .partition(|(node, _)| *node == core.nodename.as_str());
     if !own.is_empty() {
         tracing::warn!(
+            event = "worker.name_clash",
             "another worker is named {}: revokes and the like reach both, and answers can't be told apart; \
              name one of them with -n",
             core.nodename

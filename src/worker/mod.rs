@@ -3,6 +3,7 @@
 //! Mirrors `celery.worker`.
 
 mod builtin;
+mod burst;
 mod complete;
 mod consumer;
 pub mod control;
@@ -22,6 +23,7 @@ pub mod state;
 mod statedb;
 mod store;
 mod strategy;
+mod tally;
 mod timer;
 
 use self::core::Core;

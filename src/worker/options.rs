@@ -40,6 +40,11 @@ pub struct WorkerOptions {
     pub statedb: Option<PathBuf>,
     /// One slot, one task after the other (`-P solo`).
     pub solo: bool,
+    /// `--burst`: stop once the queues are empty and nothing runs. Retries that wait for their time are waited for;
+    /// tasks that were sent for a later time go back to their queue.
+    pub burst: bool,
+    /// `--max-tasks`: stop after that many runs; never one more.
+    pub max_tasks: Option<u64>,
 }
 
 /// What a worker says of itself in its banner.

@@ -57,6 +57,12 @@ impl Bucket {
         Some(request)
     }
 
+    /// Whether none waits.
+    #[must_use]
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Takes all that wait.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Arc<Request>> + '_ {
         self.waiting.drain(..)

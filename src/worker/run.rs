@@ -14,6 +14,7 @@ use super::consumer::Consumer;
 use super::control::Control;
 use super::core::Core;
 use super::session::{End, Session, Setup};
+use super::state::Link;
 use super::store::{Retry, Storer};
 use super::{Info, State, WorkerError, WorkerOptions, builtin, statedb};
 use crate::app::App;
@@ -159,7 +160,11 @@ impl Worker {
         };
         let control: Arc<dyn pidbox::Handler> = Arc::new(Control::new(&core, pool));
         let remote_control = core.settings.worker_enable_remote_control;
-        let mut consumer = Consumer::new(Arc::clone(&core), self.info.concurrency);
+        let mut consumer = Consumer::new(
+            Arc::clone(&core),
+            self.info.concurrency,
+            self.options.max_tasks,
+        );
         let mut is_first = true;
         let mut orphans: Vec<Held> = Vec::new();
         let outcome = loop {
@@ -168,7 +173,12 @@ impl Worker {
                 Ok(None) => break Ok(None),
                 Err(error) => break Err(error),
             };
-            tracing::info!("Connected to {}", broker.as_uri());
+            tracing::info!(
+                event = "worker.connected",
+                broker = broker.as_uri(),
+                "Connected to {}",
+                broker.as_uri()
+            );
             let node = remote_control.then(|| {
                 let clock = Arc::clone(&core.clock);
                 Arc::new(Node::new(
@@ -202,11 +212,14 @@ impl Worker {
                 }
             };
             is_first = false;
-            tracing::info!("{} ready.", core.nodename);
+            tracing::info!(event = "worker.ready", "{} ready.", core.nodename);
+            core.state.turn();
+            core.state.set_link(Link::Ready);
             ready();
             match session.run(&mut consumer, &mut orders).await {
                 End::Shutdown => break Ok(Some(session)),
                 End::Lost(error) => {
+                    core.state.set_link(Link::Connecting);
                     say_lost(&error);
                     consumer.reset();
                     if core
@@ -221,6 +234,7 @@ impl Worker {
                 }
             }
         };
+        core.state.set_link(Link::Stopping);
         let (session, error) = match outcome {
             Ok(session) => (session, None),
             Err(error) => (None, Some(error)),
@@ -276,14 +290,14 @@ impl Worker {
                         core.shutdown.cold();
                     } else {
                         let seconds = core.soft_timeout.as_secs_f64();
-                        tracing::warn!("Initiating Soft Shutdown, terminating in {seconds:?} seconds");
+                        tracing::warn!(event = "worker.soft_shutdown", "Initiating Soft Shutdown, terminating in {seconds:?} seconds");
                         deadline = Some(Instant::now() + core.soft_timeout);
                     }
                 }
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     if cut_off > 0 {
                         let left = consumer.running_labels();
-                        tracing::error!("{} task(s) could not be cut off and are left: {}", left.len(), left.join(", "));
+                        tracing::error!(event = "worker.left_running", "{} task(s) could not be cut off and are left: {}", left.len(), left.join(", "));
                         break;
                     }
                     deadline = None;
@@ -292,7 +306,14 @@ impl Worker {
                 () = sleep_until(say) => {
                     say = Instant::now() + SAY_WAITING;
                     let running = consumer.running_labels();
-                    tracing::warn!("waiting for {} task(s): {}", running.len(), running.join(", "));
+                    let tasks = if running.len() == 1 { "task" } else { "tasks" };
+                    tracing::warn!(
+                        event = "worker.waiting",
+                        tasks = running.len(),
+                        "waiting for {} {tasks}: {}",
+                        running.len(),
+                        running.join(", ")
+                    );
                 }
             }
         }
@@ -387,6 +408,7 @@ impl Worker {
         Setup {
             queues: self.queues.clone(),
             mingle: !self.options.without_mingle,
+            burst: self.options.burst,
             gossip: !self.options.without_gossip,
             heartbeat: (!self.options.without_heartbeat).then(|| {
                 self.options
@@ -434,6 +456,8 @@ async fn close(broker: &dyn Broker) {
 
 fn say_lost(error: &BrokerError) {
     tracing::warn!(
+        event = "worker.connection_lost",
+        error = %error,
         "consumer: Connection to broker lost. Trying to re-establish the connection... ({error})"
     );
 }
@@ -466,6 +490,7 @@ async fn connect(core: &Core, is_first: bool) -> Result<Option<Arc<dyn Broker>>,
         if !retries {
             tracing::error!(
                 critical = true,
+                event = "worker.gave_up",
                 "Retrying to establish a connection to the message broker after a connection loss has been disabled. \
                  Shutting down..."
             );
@@ -483,6 +508,8 @@ async fn connect(core: &Core, is_first: bool) -> Result<Option<Arc<dyn Broker>>,
         let url = broker::as_uri(&core.app.read_url()?);
         let most = max.map_or_else(|| "∞".to_owned(), |max| max.to_string());
         tracing::error!(
+            event = "worker.cannot_connect",
+            error = %error,
             "consumer: Cannot connect to {url}: {error}.\nTrying again in {pause:.2} seconds... ({tries}/{most})\n"
         );
         tokio::select! {

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
+use super::burst::{Burst, Look};
 use super::consumer::{Ask, Consumer};
 use super::core::Core;
 use super::directive::Directive;
@@ -26,6 +27,8 @@ const GULP: usize = 256;
 pub(super) struct Setup {
     pub(super) queues: Vec<Queue>,
     pub(super) mingle: bool,
+    /// Stop once nothing is left to do.
+    pub(super) burst: bool,
     pub(super) gossip: bool,
     /// None: no heartbeats.
     pub(super) heartbeat: Option<Duration>,
@@ -51,8 +54,20 @@ pub(super) struct Session {
     control: Option<broker::Consumer>,
     node: Option<Arc<Node>>,
     /// What this session runs besides the loop; ends with it.
-    errands: JoinSet<Option<Box<Queue>>>,
+    errands: JoinSet<Errand>,
     heartbeat: Option<Duration>,
+    burst: Option<Burst>,
+}
+
+/// What an errand brings back.
+#[derive(Debug)]
+enum Errand {
+    /// Nothing.
+    Done,
+    /// This queue is declared: consume from it.
+    Declared(Box<Queue>),
+    /// How much there is to do, for a worker that stops when there is nothing.
+    Looked(Look),
 }
 
 impl Session {
@@ -106,7 +121,7 @@ impl Session {
                 if let Err(error) = events.run(&*connection).await {
                     tracing::debug!("events wait for the next connection: {error}");
                 }
-                None
+                Errand::Done
             });
             if setup.gossip {
                 let (core, connection, options) =
@@ -115,7 +130,7 @@ impl Session {
                     if let Err(error) = gossip::listen(&core, connection, options).await {
                         tracing::warn!("gossip: {error}");
                     }
-                    None
+                    Errand::Done
                 });
             }
         }
@@ -128,6 +143,7 @@ impl Session {
             node,
             errands,
             heartbeat,
+            burst: setup.burst.then(Burst::default),
         };
         session
             .core
@@ -150,6 +166,7 @@ impl Session {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         heartbeat.reset();
         loop {
+            core.state.turn();
             consumer.advance();
             if let Some(ask) = consumer.prefetch_change() {
                 self.answer(ask);
@@ -165,10 +182,18 @@ impl Session {
                 }
                 () = consumer.event() => {}
                 Some(done) = self.errands.join_next() => {
-                    if let Ok(Some(queue)) = done {
-                        self.consume_from(queue);
+                    match done {
+                        Ok(Errand::Declared(queue)) => self.consume_from(queue),
+                        Ok(Errand::Looked(look)) => {
+                            if self.burst.as_mut().is_some_and(|b| b.is_over(&look, consumer)) {
+                                tracing::info!(event = "worker.drained", "the queues are empty and nothing runs: stopping");
+                                core.shutdown.warm();
+                            }
+                        }
+                        Ok(Errand::Done) | Err(_) => {}
                     }
                 }
+                () = Burst::pause(self.burst.as_ref()) => self.look(consumer),
                 Some(request) = next(&mut self.control) => self.control(request),
                 _ = heartbeat.tick() => {
                     if self.heartbeat.is_some() {
@@ -189,6 +214,21 @@ impl Session {
         }
     }
 
+    /// Asks the broker how much there is left to do.
+    fn look(&mut self, consumer: &Consumer) {
+        let Some(burst) = &mut self.burst else { return };
+        burst.begin(consumer);
+        if !consumer.is_idle() {
+            return;
+        }
+        let queues: Vec<String> = self.core.state.lock().queues.keys().cloned().collect();
+        let received = consumer.received();
+        let broker = Arc::clone(&self.broker);
+        burst.asking = true;
+        self.errands
+            .spawn(async move { Errand::Looked(Look::at(&*broker, &queues, received).await) });
+    }
+
     fn control(&mut self, request: Delivery) {
         let Some(node) = self.node.clone() else {
             return;
@@ -200,7 +240,7 @@ impl Session {
             {
                 tracing::warn!("can't answer a remote control request: {error}");
             }
-            None
+            Errand::Done
         });
     }
 
@@ -215,10 +255,10 @@ impl Session {
                 let broker = Arc::clone(&self.broker);
                 self.errands.spawn(async move {
                     match broker.declare(&queue).await {
-                        Ok(()) => Some(queue),
+                        Ok(()) => Errand::Declared(queue),
                         Err(error) => {
                             tracing::error!("can't consume from queue `{}`: {error}", queue.name);
-                            None
+                            Errand::Done
                         }
                     }
                 });
@@ -227,7 +267,12 @@ impl Session {
     }
 
     fn consume_from(&mut self, queue: Box<Queue>) {
-        tracing::info!("Started consuming from {}", queue.name);
+        tracing::info!(
+            event = "worker.queue_added",
+            queue = queue.name,
+            "Started consuming from {}",
+            queue.name
+        );
         self.core
             .state
             .lock()
@@ -269,7 +314,11 @@ impl Session {
         }
         restored += consumer.give_back();
         if restored > 0 {
-            tracing::info!("Restoring {restored} unacknowledged message(s)");
+            tracing::info!(
+                event = "worker.restoring",
+                messages = restored,
+                "Restoring {restored} unacknowledged message(s)"
+            );
         }
     }
 

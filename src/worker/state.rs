@@ -3,12 +3,15 @@
 //! Mirrors `celery.worker.state`. The consumer loop writes; remote control and heartbeats read.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
+use tokio::sync::watch;
 
 use super::Request;
+pub use super::tally::{BOUNDS, Runtimes, Tally, UNREGISTERED};
 use crate::protocol::{Queue, Value};
 use crate::task::{RateLimit, TimeLimits};
 
@@ -28,11 +31,25 @@ pub enum Phase {
     Active,
 }
 
+/// How a worker stands with its broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// It connects, for the first time or again.
+    Connecting,
+    /// It takes tasks.
+    Ready,
+    /// It takes no more tasks, and lets running ones finish.
+    Stopping,
+}
+
 /// What the worker is doing now.
 #[derive(Debug)]
 pub struct State {
     tables: Mutex<Tables>,
     started: Instant,
+    link: watch::Sender<Link>,
+    /// When the consumer loop went round last, in milliseconds since the start.
+    turned: AtomicU64,
 }
 
 /// The tables behind the lock.
@@ -62,6 +79,8 @@ pub struct Tables {
     pub time_limits: HashMap<String, TimeLimits>,
     /// Autoscale range, if on: (max, min).
     pub autoscale: Option<(usize, usize)>,
+    /// What has ended, and how.
+    pub tally: Tally,
 }
 
 impl Default for State {
@@ -69,6 +88,8 @@ impl Default for State {
         Self {
             tables: Mutex::default(),
             started: Instant::now(),
+            link: watch::Sender::new(Link::Connecting),
+            turned: AtomicU64::new(0),
         }
     }
 }
@@ -83,6 +104,37 @@ impl State {
     #[must_use]
     pub fn uptime(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// How the worker stands with its broker.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        *self.link.borrow()
+    }
+
+    /// How the worker stands with its broker, to be told of changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Link> {
+        self.link.subscribe()
+    }
+
+    pub(super) fn set_link(&self, link: Link) {
+        self.link.send_replace(link);
+    }
+
+    /// Whether the consumer loop goes round, as it does every second, while there is a loop.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        /// A loop that has not gone round for so long is stuck.
+        const STUCK: Duration = Duration::from_secs(30);
+        let turned = Duration::from_millis(self.turned.load(Ordering::Relaxed));
+        self.link() != Link::Ready || self.uptime().saturating_sub(turned) < STUCK
+    }
+
+    /// Notes that the consumer loop goes round.
+    pub(super) fn turn(&self) {
+        let now = u64::try_from(self.uptime().as_millis()).unwrap_or(u64::MAX);
+        self.turned.store(now, Ordering::Relaxed);
     }
 }
 

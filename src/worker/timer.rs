@@ -62,6 +62,12 @@ impl Timer {
         taken.into_iter().map(|(_, r)| r).collect()
     }
 
+    /// Whether one is held for which `wanted` says so.
+    #[must_use]
+    pub(super) fn any(&self, wanted: impl Fn(&Request) -> bool) -> bool {
+        self.held.values().any(|r| wanted(r))
+    }
+
     /// How many are held.
     #[must_use]
     pub(super) fn len(&self) -> usize {

@@ -3,6 +3,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod burst;
 mod cluster;
 mod eta;
 mod events;

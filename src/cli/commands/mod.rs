@@ -1,6 +1,5 @@
 //! The subcommands: one file each, and this table of them.
 
-mod banner;
 pub(super) mod completions;
 mod control;
 mod help;

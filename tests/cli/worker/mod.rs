@@ -1,5 +1,8 @@
 //! `rcelery worker`.
 
+mod json;
+mod watching;
+
 use std::fs;
 
 use nix::sys::signal::Signal;
