@@ -8,13 +8,15 @@ use anyhow::Context as _;
 
 use super::logging::LogLevel;
 use super::output::colour::ColourChoice;
+use super::output::table::printable;
 use super::output::{Format, Out};
 use super::parse;
 use super::place::placed;
+use super::variables;
 use crate::app::App;
 use crate::backend::{Backend, BackendError};
 use crate::broker::Broker;
-use crate::config::{self, ConfigFile, Origin, Override, Sources, mask_url};
+use crate::config::{self, ConfigFile, Origin, Override, Settings, Sources, mask_url};
 use crate::pidbox::{self, Mailbox};
 
 const HEADING: &str = "Global options";
@@ -60,7 +62,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) set: Vec<String>,
 
     /// Longest time to connect and shake hands, in seconds [default: 4]
-    #[arg(long, global = true, value_name = "SECS", value_parser = parse::duration, help_heading = HEADING)]
+    #[arg(long, global = true, value_name = "SECS", value_parser = parse::positive_duration, help_heading = HEADING)]
     pub(crate) connect_timeout: Option<Duration>,
 
     /// Answer with one JSON document
@@ -106,6 +108,10 @@ pub(crate) struct Context {
     pub(crate) app: App,
     pub(crate) out: Out,
     pub(crate) global: GlobalArgs,
+    /// The configuration file that was read.
+    pub(crate) file: Option<PathBuf>,
+    /// Its settings that mean nothing here.
+    pub(crate) ignored: Vec<String>,
     farewell: Farewell,
 }
 
@@ -124,6 +130,58 @@ impl GlobalArgs {
     pub(crate) fn out(&self) -> Out {
         let format = if self.json { Format::Json } else { self.format };
         Out::new(format, self.color, self.no_color, self.quiet)
+    }
+
+    /// Where settings are looked for, without those of the command line.
+    pub(crate) fn sources<'a>(&self, directory: &'a Path) -> Sources<'a> {
+        let by_app = || self.app.as_deref().filter(|app| is_config_file(app));
+        Sources {
+            env: &|name| std::env::var_os(name),
+            directory,
+            system_file: Path::new("/etc/rcelery.toml"),
+            file: match (&self.config, self.no_config) {
+                (Some(path), _) => ConfigFile::Path(path.clone()),
+                (None, true) => ConfigFile::None,
+                (None, false) => by_app().map_or(ConfigFile::Search, |app| {
+                    ConfigFile::Path(PathBuf::from(app))
+                }),
+            },
+            overrides: Vec::new(),
+            base: Settings::default(),
+        }
+    }
+
+    /// The settings that stand in global options; later ones win.
+    pub(crate) fn overrides(&self) -> anyhow::Result<Vec<Override>> {
+        let timeout = self.connect_timeout.map(|t| t.as_secs_f64().to_string());
+        let options = [
+            ("-b", "broker_url", self.broker.as_ref()),
+            (
+                "--result-backend",
+                "result_backend",
+                self.result_backend.as_ref(),
+            ),
+            (
+                "--connect-timeout",
+                "broker_connection_timeout",
+                timeout.as_ref(),
+            ),
+        ];
+        let mut overrides: Vec<Override> = options
+            .into_iter()
+            .filter_map(|(option, key, text)| Some(Override::new(option, key, text?)))
+            .collect();
+        for pair in &self.set {
+            overrides.push(Override::pair("--set", pair)?);
+        }
+        Ok(overrides)
+    }
+
+    /// The Python app that `-A` names.
+    pub(crate) fn python_app(&self) -> Option<&str> {
+        self.app
+            .as_deref()
+            .filter(|app| !app.is_empty() && !is_config_file(app))
     }
 
     /// The level of logs of commands that are not a worker.
@@ -146,53 +204,13 @@ impl Context {
     ) -> anyhow::Result<Self> {
         let out = global.out();
         let directory = std::env::current_dir().context("finding the working directory")?;
-        let mut sources = Sources {
-            env: &|name| std::env::var_os(name),
-            directory: &directory,
-            system_file: Path::new("/etc/rcelery.toml"),
-            file: match (&global.config, global.no_config) {
-                (Some(path), _) => ConfigFile::Path(path.clone()),
-                (None, true) => ConfigFile::None,
-                (None, false) => ConfigFile::Search,
-            },
-            overrides: Vec::new(),
-            base: app.settings().clone(),
-        };
-        let mut name = None;
-        match &global.app {
-            Some(app) if is_config_file(app) && sources.file == ConfigFile::Search => {
-                sources.file = ConfigFile::Path(PathBuf::from(app));
-            }
-            // --config and --no-config say otherwise.
-            Some(app) if is_config_file(app) => {}
-            Some(app) => name = Some(app.clone()),
-            None => {}
-        }
-        if let Some(url) = &global.broker {
-            sources
-                .overrides
-                .push(Override::new("-b", "broker_url", url));
-        }
-        if let Some(url) = &global.result_backend {
-            sources
-                .overrides
-                .push(Override::new("--result-backend", "result_backend", url));
-        }
-        if let Some(timeout) = global.connect_timeout {
-            let seconds = timeout.as_secs_f64().to_string();
-            sources.overrides.push(Override::new(
-                "--connect-timeout",
-                "broker_connection_timeout",
-                seconds,
-            ));
-        }
-        for pair in &global.set {
-            sources.overrides.push(Override::pair("--set", pair)?);
-        }
+        let mut sources = global.sources(&directory);
+        sources.base = app.settings().clone();
+        sources.overrides = global.overrides()?;
         sources.overrides.extend(overrides);
         let loaded = config::load(&sources)?;
         let app = app.configure(loaded.settings);
-        let app = match &name {
+        let app = match global.python_app() {
             Some(name) => app.named(name),
             None => app,
         };
@@ -201,52 +219,63 @@ impl Context {
             out,
             global,
             farewell,
+            file: loaded.file,
+            ignored: loaded.ignored,
         };
-        cx.explain(
-            &loaded.file,
-            &loaded.ignored,
-            loaded.default_broker,
-            name.as_deref(),
-        )?;
+        cx.explain(loaded.default_broker)?;
         Ok(cx)
     }
 
-    fn explain(
-        &self,
-        file: &Option<PathBuf>,
-        ignored: &[String],
-        default_broker: bool,
-        name: Option<&str>,
-    ) -> anyhow::Result<()> {
-        if let Some(name) = name
+    /// Says what is not loaded, and with `-v` what was.
+    fn explain(&self, default_broker: bool) -> anyhow::Result<()> {
+        if let Some(name) = self.global.python_app()
             && default_broker
         {
+            let name = printable(name);
             self.out.note(format!(
-                "note: the Python app `{name}` is not loaded; without -b the broker is {}",
-                self.broker_url()
+                "note: the Python app `{name}` is not loaded, so the broker is {}; take its settings over with \
+                 `rcelery config import -A {name}`, or use -b",
+                self.broker_url(),
             ))?;
         }
-        if self.global.verbose > 0 {
-            if let Some(file) = file {
-                self.out
-                    .note(format!("configuration: {}", file.display()))?;
-            }
-            if !ignored.is_empty() {
-                self.out
-                    .note(format!("ignored settings: {}", ignored.join(", ")))?;
-            }
-            self.out.note(format!(
-                "broker: {} ({})",
-                self.broker_url(),
-                self.origin("broker_url")
+        if self.global.verbose == 0 {
+            return Ok(());
+        }
+        let note = |text: String| self.out.note(text);
+        note(match &self.file {
+            Some(file) => format!("configuration: {}", file.display()),
+            None => "configuration: no file".to_owned(),
+        })?;
+        if !self.ignored.is_empty() {
+            note(format!("ignored settings: {}", self.ignored.join(", ")))?;
+        }
+        for (name, nearest) in variables::strangers() {
+            let hint = nearest.map_or_else(String::new, |name| format!(" (did you mean {name}?)"));
+            note(format!(
+                "{} is no setting and no option: not read{hint}",
+                printable(&name)
             ))?;
-            for (given, option) in [
-                (self.global.loader.is_some(), "--loader"),
-                (self.global.skip_checks, "--skip-checks"),
-            ] {
-                if given {
-                    self.out.note(format!("{option} has no effect"))?;
-                }
+        }
+        let settings = self.app.settings();
+        note(format!(
+            "broker: {} ({})",
+            self.broker_url(),
+            self.broker_origin()
+        ))?;
+        note(match &settings.result_backend {
+            Some(url) => format!(
+                "results: {} ({})",
+                mask_url(url),
+                settings.origin("result_backend")
+            ),
+            None => "results: disabled".to_owned(),
+        })?;
+        for (given, option) in [
+            (self.global.loader.is_some(), "--loader"),
+            (self.global.skip_checks, "--skip-checks"),
+        ] {
+            if given {
+                note(format!("{option} has no effect: it is for Python"))?;
             }
         }
         Ok(())
@@ -262,8 +291,13 @@ impl Context {
         mask_url(url.unwrap_or("none"))
     }
 
-    fn origin(&self, key: &str) -> &Origin {
-        self.app.settings().origin(key)
+    /// Where the URL comes from that [`Context::broker_url`] shows.
+    fn broker_origin(&self) -> &Origin {
+        let settings = self.app.settings();
+        settings.origin(match settings.broker_read_url {
+            Some(_) => "broker_read_url",
+            None => "broker_url",
+        })
     }
 
     /// Opens a connection to the broker.
@@ -330,7 +364,7 @@ impl Context {
 }
 
 /// `-A rcelery.toml` names a configuration, anything else a Python app.
-pub(crate) fn is_config_file(app: &str) -> bool {
+fn is_config_file(app: &str) -> bool {
     Path::new(app)
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("toml"))

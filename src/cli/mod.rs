@@ -15,5 +15,6 @@ mod place;
 mod run;
 mod signals;
 mod suggest;
+mod variables;
 
 pub use self::run::run;

@@ -19,6 +19,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| "too long".to_owned())
 }
 
+/// As [`duration`], and not 0: for a bound that nothing could keep.
+pub(crate) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("must be more than 0".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
 /// As [`duration`]; a leading `-` is allowed.
 pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let text = text.trim();
@@ -244,6 +252,7 @@ mod tests {
             assert!(duration(bad).is_err(), "{bad}");
         }
         assert!(duration("-5").is_err());
+        assert!(positive_duration("0").is_err() && positive_duration("0.1").is_ok());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::context::{Context, Farewell, GlobalArgs};
 use super::error::{Failure, Kind, Report, Silent, is_broken_pipe};
 use super::output::colour::ColourChoice;
 use super::output::{Format, Out};
-use super::{absent, logging, signals};
+use super::{absent, logging, signals, variables};
 use crate::app::App;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2, celery 5.7)");
@@ -75,17 +75,32 @@ fn parse(argv: &[OsString]) -> Result<Cli, ExitCode> {
     let mut command = command();
     let parsed = command
         .try_get_matches_from_mut(argv)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     match parsed {
         // Celery prints its help and succeeds.
-        Ok(cli) if cli.command.is_none() => Err(seen.show(&command.render_help())),
-        Ok(cli) => Ok(cli),
+        Ok((cli, _)) if cli.command.is_none() => Err(seen.show(&command.render_help())),
+        Ok((cli, matches)) => furnish(cli, &matches, argv, &command),
         Err(error) if error.use_stderr() => {
             let error = error.format(&mut command);
             Err(seen.refuse(&error, &command))
         }
         Err(help_or_version) => Err(seen.show(&help_or_version.render())),
     }
+}
+
+/// Adds what the environment says of the command's options.
+fn furnish(
+    cli: Cli,
+    matches: &clap::ArgMatches,
+    argv: &[OsString],
+    root: &clap::Command,
+) -> Result<Cli, ExitCode> {
+    let furnished = match variables::apply(matches, argv, command) {
+        Ok(Some(matches)) => Cli::from_arg_matches(&matches),
+        Ok(None) => return Ok(cli),
+        Err(failure) => return Err(conclude(&cli.global.out(), &failure.into())),
+    };
+    furnished.map_err(|error| Glimpse::of(argv).refuse(&error, root))
 }
 
 /// What must be known before the arguments are parsed, since it decides how a failure to parse them looks.

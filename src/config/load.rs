@@ -138,6 +138,13 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, ConfigError> {
             .set_text(&one.key, &one.text, Origin::Flag(one.option.clone()))
             .map_err(|error| error.at(one.option.as_str()))?;
     }
+    // A broker on the command line is the whole answer: one for a single direction elsewhere is not asked.
+    for key in ["broker_read_url", "broker_write_url"] {
+        let is_flag = |key| matches!(settings.origin(key), Origin::Flag(_));
+        if is_flag("broker_url") && !is_flag(key) {
+            settings.reset(key);
+        }
+    }
     read_url_files(sources, settings)?;
     read_last(sources, settings)?;
     if settings.broker_url.is_none()

@@ -523,6 +523,15 @@ impl Settings {
         self
     }
 
+    /// Sets a broker's URL back to none.
+    pub(super) fn reset(&mut self, key: &str) {
+        match key {
+            "broker_read_url" => self.broker_read_url = None,
+            _ => self.broker_write_url = None,
+        }
+        self.origins.shift_remove(key);
+    }
+
     /// Fills in a default that depends on the machine.
     pub(super) fn assume(&mut self, key: &'static str, url: &str) {
         match key {
@@ -604,6 +613,9 @@ impl Settings {
                 }),
                 _ => Ok(()),
             },
+            "broker_connection_timeout" if self.broker_connection_timeout.is_zero() => {
+                Err(ConfigError::invalid(key, "must be more than 0"))
+            }
             "task_serializer" => serializer(key, &self.task_serializer),
             "result_serializer" => serializer(key, &self.result_serializer),
             "event_serializer" => serializer(key, &self.event_serializer),

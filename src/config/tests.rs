@@ -383,3 +383,19 @@ fn content_types_and_pools_that_nobody_knows_are_refused() {
     let fine = Machine::new().set("accept_content=json,application/x-yaml");
     assert!(fine.load().is_ok());
 }
+
+#[test]
+fn a_broker_on_the_command_line_is_for_both_directions() {
+    let machine = Machine::new()
+        .env("CELERY_BROKER_READ_URL", "redis://read")
+        .env("CELERY_BROKER_URL", "redis://env");
+    let settings = machine.load().unwrap().settings;
+    assert_eq!(settings.broker_read_url.as_deref(), Some("redis://read"));
+    let settings = machine
+        .set("broker_url=redis://flag")
+        .load()
+        .unwrap()
+        .settings;
+    assert_eq!(settings.broker_read_url, None);
+    assert_eq!(settings.broker_url.as_deref(), Some("redis://flag"));
+}

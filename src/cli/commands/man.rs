@@ -98,6 +98,9 @@ fn page(command: &clap::Command, title: &str) -> io::Result<Vec<u8>> {
         }
     }
     extra.push_str(".SH ENVIRONMENT\n");
+    for (name, meaning) in variables(title) {
+        let _ = writeln!(extra, ".TP\n\\fB{name}\\fR\n{meaning}");
+    }
     for (name, meaning) in ENVIRONMENT {
         let _ = writeln!(extra, ".TP\n\\fB{name}\\fR\n{meaning}");
     }
@@ -107,6 +110,28 @@ fn page(command: &clap::Command, title: &str) -> io::Result<Vec<u8>> {
     }
     text.extend_from_slice(extra.replace('-', "\\-").as_bytes());
     Ok(text)
+}
+
+/// The variables that stand for options of the command of this page.
+fn variables(title: &str) -> Vec<(String, String)> {
+    let root = crate::cli::run::command();
+    let path: Vec<&str> = title.split('-').skip(1).collect();
+    let mut at = &root;
+    for name in &path {
+        let Some(sub) = at.find_subcommand(name) else {
+            return Vec::new();
+        };
+        at = sub;
+    }
+    crate::cli::variables::of(at, &path)
+        .into_iter()
+        .map(|variable| {
+            (
+                variable.names.join(", "),
+                format!("as --{}", variable.option),
+            )
+        })
+        .collect()
 }
 
 const SIGNALS: &[(&str, &str)] = &[
@@ -145,8 +170,16 @@ pub(super) const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     ("CELERY_APP, CELERY_WORKDIR", "as --app and --workdir"),
     (
+        "CELERY_BROKER_URL_FILE",
+        "a file whose first line is the URL, for mounted secrets; CELERY_RESULT_BACKEND_FILE likewise",
+    ),
+    (
         "CELERY_<SETTING>",
-        "any scalar setting: CELERY_TASK_DEFAULT_QUEUE=hi",
+        "any setting: CELERY_TASK_DEFAULT_QUEUE=hi; lists and tables as JSON",
+    ),
+    (
+        "CELERY_<COMMAND>_<OPTION>",
+        "any option of a command that takes a value: CELERY_STATUS_TIMEOUT=2",
     ),
     (
         "NO_COLOR, CLICOLOR_FORCE, TERM",

@@ -26,7 +26,7 @@ use self::http::Server;
 use self::restart::Program;
 use self::voice::Voice;
 use crate::app::App;
-use crate::cli::context::{Context, Farewell, GlobalArgs, is_config_file};
+use crate::cli::context::{Context, Farewell, GlobalArgs};
 use crate::cli::daemon::{self, Identity, Pidfile};
 use crate::cli::error::{Failure, Kind, Report, Silent};
 use crate::cli::logging::{self, LogFormat, SAID};
@@ -76,14 +76,16 @@ impl WorkerArgs {
             gid: self.gid.clone(),
         };
         identity.assume()?;
-        if let Some(app) = global.app.as_deref().filter(|a| !is_config_file(a)) {
+        if let Some(app) = global.python_app() {
             return Err(Failure::new(
                 Kind::Config,
                 format!(
                     "can't run the tasks of the Python app `{app}`: this worker has no Python pool"
                 ),
             )
-            .hint("leave out -A, and name broker and results with -b and --result-backend")
+            .hint(format!(
+                "take its settings over with `rcelery config import -A {app}`, then leave out -A"
+            ))
             .into());
         }
         let cx = Context::new(app, global, Farewell::default(), overrides)?;
