@@ -129,6 +129,12 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// Removes the stored meta.
     async fn forget(&self, task_id: &str) -> Result<(), BackendError>;
 
+    /// Ids of up to `limit` tasks with a stored meta, the latest first where the back end knows. For people who look for
+    /// one: a back end may leave some out, or list none, rather than search long.
+    async fn recent(&self, _limit: usize) -> Result<Vec<String>, BackendError> {
+        Ok(Vec::new())
+    }
+
     /// Saves a group's members under its id.
     async fn save_group(&self, group: &ResultTuple) -> Result<(), BackendError>;
 

@@ -5,6 +5,7 @@
 mod absent;
 mod cluster;
 mod commands;
+mod complete;
 mod context;
 mod daemon;
 mod error;

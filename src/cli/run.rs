@@ -15,7 +15,7 @@ use super::context::{Context, Farewell, GlobalArgs};
 use super::error::{Failure, Kind, Report, Silent, is_broken_pipe};
 use super::output::colour::ColourChoice;
 use super::output::{Format, Out};
-use super::{absent, logging, signals, variables};
+use super::{absent, complete, logging, signals, variables};
 use crate::app::App;
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2, celery 5.7)");
@@ -59,6 +59,9 @@ pub(super) fn command() -> clap::Command {
 #[must_use]
 pub fn run(app: App) -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = complete::answer(&argv, &app) {
+        return code;
+    }
     let cli = match parse(&argv) {
         Ok(cli) => cli,
         Err(code) => return code,

@@ -2,7 +2,7 @@
 
 pub(super) mod completions;
 mod control;
-mod help;
+pub(super) mod help;
 mod inspect;
 pub(super) mod man;
 mod purge;
