@@ -7,6 +7,7 @@ mod client;
 mod payload;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -250,6 +251,32 @@ impl Backend for RedisBackend {
         watch::watch(&self.client, keys, self.codec.clone()).await
     }
 
+    async fn find(&self, prefix: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+        let start = self.keys.task("");
+        let pattern = format!("{}*", escape_glob(&self.keys.task(prefix)));
+        let mut found = BTreeSet::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern);
+            scan.arg("COUNT").arg(SCAN);
+            let (next, keys): (u64, Vec<String>) = self
+                .client
+                .call(|c| {
+                    let scan = scan.clone();
+                    async move { c.run(&scan).await }
+                })
+                .await?;
+            // A scan may name a key twice.
+            let ids = keys.iter().filter_map(|k| k.strip_prefix(&start));
+            found.extend(ids.map(str::to_owned));
+            cursor = next;
+            if cursor == 0 || found.len() >= limit {
+                return Ok(found.into_iter().take(limit).collect());
+            }
+        }
+    }
+
     async fn forget(&self, task_id: &str) -> Result<(), BackendError> {
         self.client.delete(&[self.keys.task(task_id)]).await
     }
@@ -331,6 +358,9 @@ impl Backend for RedisBackend {
         self.client.close().await;
     }
 }
+
+/// Keys that Redis looks at per step of a search.
+const SCAN: usize = 1000;
 
 /// A text as a pattern that matches nothing else.
 fn escape_glob(text: &str) -> String {

@@ -55,8 +55,7 @@ impl Command {
     pub(super) fn overrides(&self) -> anyhow::Result<Vec<Override>> {
         match self {
             Self::Worker(args) => args.overrides(),
-            // Someone waits at the terminal: they try again themselves.
-            Self::Send(_) => Ok(vec![Override::new("send", "task_publish_retry", "false")]),
+            Self::Send(args) => Ok(args.overrides()),
             _ => Ok(Vec::new()),
         }
     }
