@@ -1,20 +1,16 @@
 //! The global options, and what they make: settings, an app, an output.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::farewell::Farewell;
 use super::logging::LogLevel;
 use super::output::colour::ColourChoice;
-<<<<<<< HEAD
 use super::output::table::printable;
 use super::output::{Format, Out};
-=======
-use super::output::{Format, Out, table};
->>>>>>> 48c8d68 (cli: many tasks at once with --jsonl, a bar each and one line for all, and why a task still waits)
 use super::parse;
 use super::place::placed;
 use super::variables;
@@ -113,83 +109,11 @@ pub(crate) struct Context {
     pub(crate) app: App,
     pub(crate) out: Out,
     pub(crate) global: GlobalArgs,
-<<<<<<< HEAD
     /// The configuration file that was read.
     pub(crate) file: Option<PathBuf>,
     /// Its settings that mean nothing here.
     pub(crate) ignored: Vec<String>,
-    farewell: Farewell,
-=======
     pub(crate) farewell: Farewell,
->>>>>>> 48c8d68 (cli: many tasks at once with --jsonl, a bar each and one line for all, and why a task still waits)
-}
-
-/// The tasks that the command waits for: what is said about them when it is interrupted.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Farewell(Arc<Mutex<Waiting>>);
-
-#[derive(Debug, Default)]
-struct Waiting {
-    ids: Vec<String>,
-    done: HashSet<String>,
-    cancel: bool,
-}
-
-/// At most so many ids are named in a farewell.
-const NAMED: usize = 8;
-
-impl Farewell {
-    /// Notes the tasks that are waited for from now on. `cancel`: an interrupt revokes them.
-    pub(crate) fn waits_for(&self, ids: &[String], cancel: bool) {
-        *self.lock() = Waiting {
-            ids: ids.to_vec(),
-            done: HashSet::new(),
-            cancel,
-        };
-    }
-
-    /// One of them is done.
-    pub(crate) fn is_done(&self, id: &str) {
-        self.lock().done.insert(id.to_owned());
-    }
-
-    /// The tasks that an interrupt revokes.
-    pub(crate) fn to_cancel(&self) -> Vec<String> {
-        let waiting = self.lock();
-        if waiting.cancel {
-            waiting.open()
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// How to go on waiting, if there is something to wait for.
-    pub(crate) fn words(&self) -> Option<String> {
-        let waiting = self.lock();
-        let open = waiting.open();
-        let open: Vec<String> = open.iter().map(|id| table::printable(id)).collect();
-        let command = "rcelery result --wait";
-        match open.len() {
-            0 => None,
-            n if n <= NAMED => Some(format!("still running: {command} {}", open.join(" "))),
-            n => Some(format!(
-                "still running: {n} of {} tasks; the first {NAMED}: {command} {}",
-                waiting.ids.len(),
-                open[..NAMED].join(" ")
-            )),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waiting {
-    fn open(&self) -> Vec<String> {
-        let open = self.ids.iter().filter(|id| !self.done.contains(*id));
-        open.cloned().collect()
-    }
 }
 
 impl GlobalArgs {
@@ -427,52 +351,3 @@ fn is_config_file(app: &str) -> bool {
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("toml"))
 }
-<<<<<<< HEAD
-=======
-
-fn is_about_connecting(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(broker_error).any(|broker| {
-        matches!(
-            broker,
-            BrokerError::Connection { .. }
-                | BrokerError::Timeout(_)
-                | BrokerError::AccessRefused(_)
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_farewell_names_what_is_not_done() {
-        let farewell = Farewell::default();
-        assert_eq!(farewell.words(), None);
-        farewell.waits_for(&["a".to_owned(), "b".to_owned()], false);
-        farewell.is_done("a");
-        assert_eq!(
-            farewell.words().as_deref(),
-            Some("still running: rcelery result --wait b")
-        );
-        assert_eq!(farewell.to_cancel(), Vec::<String>::new());
-        farewell.is_done("b");
-        assert_eq!(farewell.words(), None);
-    }
-
-    #[test]
-    fn a_farewell_to_many_names_a_few() {
-        let farewell = Farewell::default();
-        let ids: Vec<String> = (0..100).map(|n| n.to_string()).collect();
-        farewell.waits_for(&ids, true);
-        farewell.is_done("0");
-        assert_eq!(
-            farewell.words().as_deref(),
-            Some(
-                "still running: 99 of 100 tasks; the first 8: rcelery result --wait 1 2 3 4 5 6 7 8"
-            )
-        );
-        assert_eq!(farewell.to_cancel().len(), 99);
-    }
-}
->>>>>>> 48c8d68 (cli: many tasks at once with --jsonl, a bar each and one line for all, and why a task still waits)

@@ -11,8 +11,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 
 use super::commands::Command;
-use super::context::{Context, Farewell, GlobalArgs};
+use super::context::{Context, GlobalArgs};
 use super::error::{Failure, Kind, Report, Silent, is_broken_pipe};
+use super::farewell::Farewell;
 use super::output::colour::ColourChoice;
 use super::output::{Format, Out};
 use super::{absent, complete, logging, signals, variables};
