@@ -259,7 +259,7 @@ impl Backend for RedisBackend {
         loop {
             let mut scan = redis::cmd("SCAN");
             scan.arg(cursor).arg("MATCH").arg(&pattern);
-            scan.arg("COUNT").arg(SCAN);
+            scan.arg("COUNT").arg(SCANNED);
             let (next, keys): (u64, Vec<String>) = self
                 .client
                 .call(|c| {
@@ -360,7 +360,7 @@ impl Backend for RedisBackend {
 }
 
 /// Keys that Redis looks at per step of a search.
-const SCAN: usize = 1000;
+const SCANNED: usize = 1000;
 
 /// A text as a pattern that matches nothing else.
 fn escape_glob(text: &str) -> String {
