@@ -119,6 +119,8 @@ impl Default for Wait {
 pub struct Replies {
     /// Who answered what, in the order in which the replies came.
     pub replies: Vec<(String, Value)>,
+    /// How long after the request each of them came.
+    pub after: Vec<Duration>,
     /// How many nodes got the request, where the transport can tell.
     pub listeners: Option<u64>,
     /// The nodes named as destinations that did not answer.
@@ -160,8 +162,10 @@ impl Mailbox {
     /// `Unsupported` if the transport cannot broadcast, `Timeout`, `Connection`, or what else it says.
     pub async fn broadcast(&self, command: &Command) -> Result<Routed, BrokerError> {
         self.check()?;
-        self.publish(&command.request(None), Wait::default().timeout)
-            .await
+        let request = command.request(None);
+        let requests = std::slice::from_ref(&request);
+        let routed = self.publish(requests, Wait::default().timeout).await?;
+        Ok(routed.first().copied().unwrap_or_default())
     }
 
     /// Sends a command and gathers the replies. `on_reply` sees each as it comes. Returns as soon as all nodes that can
@@ -176,9 +180,26 @@ impl Mailbox {
         wait: Wait,
         mut on_reply: impl FnMut(&str, &Value) + Send,
     ) -> Result<Replies, BrokerError> {
+        let commands = std::slice::from_ref(command);
+        let replies = self
+            .call_all(commands, wait, |_, node, value| on_reply(node, value))
+            .await?;
+        Ok(replies.into_iter().next().unwrap_or_default())
+    }
+
+    /// Sends several commands in one go and gathers the replies to all of them, in the order of the commands. They share
+    /// a reply queue, a round trip and the wait; `on_reply` is told which command it is that was answered.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_all(
+        &self,
+        commands: &[Command],
+        wait: Wait,
+        mut on_reply: impl FnMut(usize, &str, &Value) + Send,
+    ) -> Result<Vec<Replies>, BrokerError> {
         self.check()?;
         let oid = Uuid::new_v4().to_string();
-        let ticket = Uuid::new_v4().to_string();
         let queue = reply_queue(
             &self.options.namespace,
             &oid,
@@ -187,17 +208,27 @@ impl Mailbox {
         );
         let broker = &self.broker;
         in_time("declaring the reply queue", broker.declare(&queue)).await?;
-        let to = ReplyTo {
-            exchange: reply_exchange(&self.options.namespace).name,
-            routing_key: oid,
-        };
+        let exchange = reply_exchange(&self.options.namespace).name;
         let outcome = async {
             let subscribe = broker.consume(std::slice::from_ref(&queue), 0);
             let mut consumer = in_time("subscribing to replies", subscribe).await?;
-            let request = command.request(Some((&ticket, to)));
-            let routed = self.publish(&request, wait.timeout).await?;
-            self.gather(command, wait, &ticket, routed, &mut consumer, &mut on_reply)
-                .await
+            let mut calls: Vec<Call> = commands.iter().map(Call::new).collect();
+            let request = |(command, call): (&Command, &Call)| {
+                let to = ReplyTo {
+                    exchange: exchange.clone(),
+                    routing_key: oid.clone(),
+                };
+                command.request(Some((&call.ticket, to)))
+            };
+            let requests: Vec<Request> = commands.iter().zip(&calls).map(request).collect();
+            let sent = Instant::now();
+            let routed = self.publish(&requests, wait.timeout).await?;
+            for (call, routed) in calls.iter_mut().zip(routed) {
+                call.reached(routed, wait.limit);
+            }
+            self.gather(&mut calls, wait, sent, &mut consumer, &mut on_reply)
+                .await?;
+            Ok(calls.into_iter().map(|call| call.gathered).collect())
         }
         .await;
         // The queue would go by itself; asking twice a second should not leave twenty of them.
@@ -209,49 +240,37 @@ impl Mailbox {
 
     async fn gather(
         &self,
-        command: &Command,
+        calls: &mut [Call],
         wait: Wait,
-        ticket: &str,
-        routed: Routed,
+        sent: Instant,
         consumer: &mut Consumer,
-        on_reply: &mut (dyn FnMut(&str, &Value) + Send),
-    ) -> Result<Replies, BrokerError> {
-        let mut gathered = Replies {
-            listeners: routed.receivers,
-            ..Replies::default()
-        };
-        let mut missing: Vec<String> = Vec::new();
-        let mut named = HashSet::new();
-        for name in &command.destination {
-            if named.insert(name.as_str()) {
-                missing.push(name.clone());
-            }
-        }
-        let most = [
-            wait.limit,
-            routed.receivers.and_then(|n| usize::try_from(n).ok()),
-        ];
-        let most = most.into_iter().flatten().min().unwrap_or(usize::MAX);
+        on_reply: &mut (dyn FnMut(usize, &str, &Value) + Send),
+    ) -> Result<(), BrokerError> {
         let mut deadline = Instant::now() + wait.timeout;
-        while gathered.replies.len() < most && (named.is_empty() || !missing.is_empty()) {
+        while !calls.iter().all(Call::is_complete) {
             let delivery = match timeout_at(deadline, consumer.recv()).await {
                 Err(_) => break,
                 Ok(Some(delivery)) => delivery,
                 Ok(None) => return Err(self.broker.lost().await),
             };
-            for (node, value) in self.read(delivery, ticket) {
-                on_reply(&node, &value);
-                missing.retain(|name| *name != node);
-                gathered.replies.push((node, value));
+            let Some((ticket, replies)) = self.read(delivery) else {
+                continue;
+            };
+            let Some(n) = calls.iter().position(|call| call.ticket == ticket) else {
+                debug!(ticket, "ignoring a reply to another request");
+                continue;
+            };
+            for (node, value) in replies {
+                on_reply(n, &node, &value);
+                calls[n].take(node, value, sent.elapsed());
                 deadline = Instant::now() + wait.timeout;
             }
         }
-        gathered.missing = missing;
-        Ok(gathered)
+        Ok(())
     }
 
-    /// The replies in a message: none if it cannot be read or answers another request.
-    fn read(&self, delivery: Delivery, ticket: &str) -> Map {
+    /// The ticket and the replies in a message; none if it cannot be read.
+    fn read(&self, delivery: Delivery) -> Option<(String, Map)> {
         // The queue is read without acks; a transport that hands one out anyway gets it.
         if let Err(error) = delivery.acker.ack() {
             debug!(%error, "can't acknowledge a reply");
@@ -260,29 +279,25 @@ impl Mailbox {
             Ok(message) => message,
             Err(garbled) => {
                 warn!(queue = delivery.queue, error = %garbled.error, "ignoring a reply that can't be read");
-                return Map::new();
+                return None;
             }
         };
         let clock = message.headers.get("clock").and_then(Value::as_i64);
         self.clock
             .adjust(clock.and_then(|c| u64::try_from(c).ok()).unwrap_or(0));
-        let found = message.header_str("ticket");
-        if found != Some(ticket) {
-            debug!(ticket = found, "ignoring a reply to another request");
-            return Map::new();
-        }
+        let ticket = message.header_str("ticket").unwrap_or_default().to_owned();
         match decode_body(&message, &self.options.accept) {
-            Ok(Value::Map(replies)) => replies,
+            Ok(Value::Map(replies)) => Some((ticket, replies)),
             Ok(other) => {
                 warn!(
                     "ignoring a reply that is not an object but {}",
                     other.type_name()
                 );
-                Map::new()
+                None
             }
             Err(error) => {
                 warn!(%error, "ignoring a reply that can't be read");
-                Map::new()
+                None
             }
         }
     }
@@ -296,21 +311,76 @@ impl Mailbox {
         ))
     }
 
-    async fn publish(&self, request: &Request, patience: Duration) -> Result<Routed, BrokerError> {
+    async fn publish(
+        &self,
+        requests: &[Request],
+        patience: Duration,
+    ) -> Result<Vec<Routed>, BrokerError> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        let mut message =
-            request.to_message(self.clock.forward(), Some((now + patience).as_secs_f64()));
-        message.properties.delivery_mode.get_or_insert(2);
         let exchange = request_exchange(&self.options.namespace).name;
-        let to = Destination::exchange(&exchange, ExchangeType::Fanout, "");
-        let routed = in_time(
-            "publishing the request",
-            self.broker.publish(vec![(to, message)]),
-        )
-        .await?;
-        Ok(routed.first().copied().unwrap_or_default())
+        let messages = requests.iter().map(|request| {
+            let mut message =
+                request.to_message(self.clock.forward(), Some((now + patience).as_secs_f64()));
+            message.properties.delivery_mode.get_or_insert(2);
+            let to = Destination::exchange(&exchange, ExchangeType::Fanout, "");
+            (to, message)
+        });
+        let publish = self.broker.publish(messages.collect());
+        in_time("publishing the request", publish).await
+    }
+}
+
+/// One command of a call, and what has come back.
+#[derive(Debug)]
+struct Call {
+    ticket: String,
+    /// Whether nodes are named: then it ends when all of them have answered.
+    named: bool,
+    most: usize,
+    gathered: Replies,
+}
+
+impl Call {
+    fn new(command: &Command) -> Self {
+        let mut seen = HashSet::new();
+        let missing: Vec<String> = command
+            .destination
+            .iter()
+            .filter(|name| seen.insert(name.as_str()))
+            .cloned()
+            .collect();
+        Self {
+            ticket: Uuid::new_v4().to_string(),
+            named: !missing.is_empty(),
+            most: usize::MAX,
+            gathered: Replies {
+                missing,
+                ..Replies::default()
+            },
+        }
+    }
+
+    /// Notes how far the request went: more replies than listeners can't come.
+    fn reached(&mut self, routed: Routed, limit: Option<usize>) {
+        self.gathered.listeners = routed.receivers;
+        let listeners = routed.receivers.and_then(|n| usize::try_from(n).ok());
+        self.most = [limit, listeners]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(usize::MAX);
+    }
+
+    fn is_complete(&self) -> bool {
+        self.gathered.replies.len() >= self.most || (self.named && self.gathered.missing.is_empty())
+    }
+
+    fn take(&mut self, node: String, value: Value, after: Duration) {
+        self.gathered.missing.retain(|name| *name != node);
+        self.gathered.replies.push((node, value));
+        self.gathered.after.push(after);
     }
 }
 
@@ -444,6 +514,30 @@ mod tests {
             .unwrap();
         assert_eq!(replies.replies, []);
         assert_eq!(replies.silent(), None, "nobody knows how many listened");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn several_commands_share_a_queue_and_each_gets_its_own_replies() {
+        let (broker, mailbox) = answered_by(&["w1@h", "w2@h"], Some(2));
+        let mut second = Command::new("stats", Map::new());
+        second.destination = vec!["w2@h".to_owned(), "gone@h".to_owned()];
+        let start = Instant::now();
+        let mut seen = Vec::new();
+        let replies = mailbox
+            .call_all(&[ping(), second], Wait::default(), |n, node, _| {
+                seen.push((n, node.to_owned()));
+            })
+            .await
+            .unwrap();
+        assert_eq!(start.elapsed(), Duration::from_secs(1), "one wait for all");
+        let expected = [(0, "w1@h"), (0, "w2@h"), (1, "w2@h")];
+        assert_eq!(seen, expected.map(|(n, node)| (n, node.to_owned())));
+        assert_eq!(replies[0].replies.len(), replies[0].after.len());
+        assert_eq!((replies[0].replies.len(), replies[1].replies.len()), (2, 1));
+        assert_eq!(replies[1].missing, ["gone@h"]);
+        assert_eq!(broker.queues_left(), Vec::<String>::new());
+        let none = mailbox.call_all(&[], Wait::default(), |_, _, _| ()).await;
+        assert_eq!(none.unwrap(), []);
     }
 
     #[tokio::test(start_paused = true)]
