@@ -133,7 +133,6 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s v -l verbose 
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l jsonl -d 'Send many tasks: one JSON object a line, from FILE or `-` for stdin' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s a -l args -d 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s k -l kwargs -d 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l kwarg -d 'One keyword argument; VALUE is JSON if it reads as JSON, else text; repeatable' -r
@@ -156,9 +155,9 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l exchange -d 'Ex
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l routing-key -d 'Routing key to send it with' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l priority -d 'Priority, 0 to 9; which end is urgent depends on the broker' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s w -l wait -d 'Wait for the result, at most SECS, and print it' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'Bars on a terminal, else plain lines'
-bar\t'Bars; plain lines where stderr is no terminal that can draw them'
-plain\t'Lines: one per change of state or tenth of the way; of many tasks their ends and a total'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
+bar\t'A bar'
+plain\t'One line per change of state or tenth of the way'
 json\t'One JSON object per change'
 none\t'Nothing'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
@@ -177,9 +176,7 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l ignore-result -d 'Store no result'
-complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l cancel-on-interrupt -d 'Revoke what is not done when the wait is interrupted, running tasks too'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l check -d 'Ask the workers first, and send nothing if none of them registers the task'
-complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l retry -d 'Try again while the broker can\'t be reached, as `task_publish_retry_policy` says'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l dry-run -d 'Print the message instead of sending it'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s j -l json -d 'Answer with one JSON document'
@@ -189,7 +186,6 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s v -l verbose -d
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l jsonl -d 'Send many tasks: one JSON object a line, from FILE or `-` for stdin' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s a -l args -d 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s k -l kwargs -d 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l kwarg -d 'One keyword argument; VALUE is JSON if it reads as JSON, else text; repeatable' -r
@@ -212,9 +208,9 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l exchange -d 'Ex
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l routing-key -d 'Routing key to send it with' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l priority -d 'Priority, 0 to 9; which end is urgent depends on the broker' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s w -l wait -d 'Wait for the result, at most SECS, and print it' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'Bars on a terminal, else plain lines'
-bar\t'Bars; plain lines where stderr is no terminal that can draw them'
-plain\t'Lines: one per change of state or tenth of the way; of many tasks their ends and a total'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
+bar\t'A bar'
+plain\t'One line per change of state or tenth of the way'
 json\t'One JSON object per change'
 none\t'Nothing'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
@@ -233,9 +229,7 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l ignore-result -d 'Store no result'
-complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l cancel-on-interrupt -d 'Revoke what is not done when the wait is interrupted, running tasks too'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l check -d 'Ask the workers first, and send nothing if none of them registers the task'
-complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l retry -d 'Try again while the broker can\'t be reached, as `task_publish_retry_policy` says'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l dry-run -d 'Print the message instead of sending it'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s j -l json -d 'Answer with one JSON document'
@@ -246,9 +240,9 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l skip-checks -d 
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s w -l wait -d 'Wait until it is there, at most SECS' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l progress -d 'Wait, and show how far it is' -r -f -a "auto\t'Bars on a terminal, else plain lines'
-bar\t'Bars; plain lines where stderr is no terminal that can draw them'
-plain\t'Lines: one per change of state or tenth of the way; of many tasks their ends and a total'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l progress -d 'Wait, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
+bar\t'A bar'
+plain\t'One line per change of state or tenth of the way'
 json\t'One JSON object per change'
 none\t'Nothing'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s t -l task -d 'Name of the task, for display' -r
@@ -268,11 +262,9 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l watch -d 'Wait, and print every change: a bar on a terminal, lines in a pipe, NDJSON with -j'
-complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l raw -d 'Print the value as it is: text and bytes with no line break behind them'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l traceback -d 'Show the traceback instead'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l children -d 'Show the tasks that it sent, and theirs'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l forget -d 'Remove the result once it was shown'
-complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l prefix -d 'Take each id as the beginning of one, if only one begins so (Redis)'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s j -l json -d 'Answer with one JSON document'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
@@ -283,6 +275,7 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l detached -d '
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l watch -d 'Ask again and again, every 2 seconds or as often as this says' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s b -l broker -d 'Broker URL' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l result-backend -d 'Result back end URL' -r
@@ -298,6 +291,7 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l color -d 'Whe
 always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l long -d 'Show more: pool, process, memory, messages in the queues'
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s j -l json -d 'Answer with one JSON document'
 complete -c rcelery -n "__fish_rcelery_using_subcommand status" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
@@ -324,6 +318,7 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l full -d 'Show ids in full in tables'
+complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l list -d 'List the commands and exit'
 complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s j -l json -d 'Answer with one JSON document'
 complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and not __fish_seen_subcommand_from active active_queues clock conf memdump memsample objgraph ping query_task registered report reserved revoked scheduled stats" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
@@ -737,34 +732,324 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen
 complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
 complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand inspect; and __fish_seen_subcommand_from stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s d -l destination -d 'Comma separated list of node names to ask' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s b -l broker -d 'Broker URL' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l result-backend -d 'Result back end URL' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l config -d 'Configuration file' -r -F
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l workdir -d 'Change to this directory first' -r -F
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l set -d 'Set any setting; repeatable' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
 table\t'Tables for people'
 classic\t'Celery\'s own text, for scripts that read it'
 json\t'One JSON document'"
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
 always\t'Into pipes and files as well'
 never\t'Not at all'"
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l no-config -d 'Read no configuration file'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s j -l json -d 'Answer with one JSON document'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s q -l quiet -d 'Print answers and errors only'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s v -l verbose -d 'Say more on stderr; twice for debugging'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -l detached -d 'Set in the process that `--detach` starts'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -f -a "revoke" -d 'Revoke task by task id (or list of ids)'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from revoke shutdown" -f -a "shutdown" -d 'Shutdown worker(s)'
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l signal -d 'Signal to end it with, such as SIGKILL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l list -d 'List the commands and exit'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "add_consumer" -d 'Tell worker(s) to consume from task queue by name'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "autoscale" -d 'Modify autoscale settings'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "cancel_consumer" -d 'Tell worker(s) to stop consuming from task queue by name'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "disable_events" -d 'Tell worker(s) to stop sending task-related events'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "election" -d 'Hold election'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "enable_events" -d 'Tell worker(s) to send task-related events'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "heartbeat" -d 'Tell worker(s) to send event heartbeat immediately'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "pool_grow" -d 'Grow pool by n processes/threads'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "pool_restart" -d 'Restart execution pool'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "pool_shrink" -d 'Shrink pool by n processes/threads'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "rate_limit" -d 'Tell worker(s) to modify the rate limit for a task by type'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "revoke" -d 'Revoke task by task id (or list of ids)'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "revoke_by_stamped_headers" -d 'Revoke task by header (or list of headers)'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "terminate" -d 'Terminate task by task id (or list of ids)'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "time_limit" -d 'Tell worker(s) to modify the time limit for task by type'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and not __fish_seen_subcommand_from add_consumer autoscale cancel_consumer disable_events election enable_events heartbeat pool_grow pool_restart pool_shrink rate_limit revoke revoke_by_stamped_headers terminate time_limit shutdown" -f -a "shutdown" -d 'Shutdown worker(s)'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from add_consumer" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from autoscale" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from cancel_consumer" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from disable_events" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from election" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from enable_events" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from heartbeat" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_grow" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_restart" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from pool_shrink" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from rate_limit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l signal -d 'Signal to end it with [default: SIGTERM]' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s d -l destination -d 'Comma separated list of node names to ask' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
@@ -782,7 +1067,7 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen
 always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l terminate -d 'End it if it runs'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l terminate -d 'End what runs already'
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s j -l json -d 'Answer with one JSON document'
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
@@ -791,6 +1076,84 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l signal -d 'Signal to end it with [default: SIGTERM]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l terminate -d 'End what runs already'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from revoke_by_stamped_headers" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from terminate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s d -l destination -d 'Comma separated list of node names to ask' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from time_limit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -l wait -d 'Wait until they answer no more, or this long' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s t -l timeout -d 'Longest time to wait for replies, in seconds' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s d -l destination -d 'Comma separated list of node names to ask' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand control; and __fish_seen_subcommand_from shutdown" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
@@ -833,7 +1196,8 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l color -d 'When
 always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s f -l force -l yes -d 'Don\'t ask'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s f -s y -l force -l yes -d 'Don\'t ask'
+complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l all -d 'All queues that the broker knows, not just those of the configuration'
 complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l dry-run -d 'Count the messages and leave them'
 complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s j -l json -d 'Answer with one JSON document'

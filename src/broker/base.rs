@@ -105,6 +105,12 @@ pub trait Broker: Debug + Send + Sync + 'static {
     /// Names of the queues that the broker knows (bindings and messages), sorted.
     async fn queues(&self) -> Result<Vec<String>, BrokerError>;
 
+    /// The same, but only those that somebody has declared: where other programs keep data beside the messages, what
+    /// looks like a queue may be theirs.
+    async fn declared_queues(&self) -> Result<Vec<String>, BrokerError> {
+        self.queues().await
+    }
+
     /// What this connection has handed out and not settled, in the order of delivery. Ask after it was lost. Empty where
     /// a message belongs to its connection, and comes again when that is lost.
     fn held(&self) -> Vec<Held> {

@@ -3,7 +3,6 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
-mod completion;
 mod control;
 mod failures;
 mod globals;

@@ -449,6 +449,11 @@ impl Broker for RedisBroker {
         Ok(queues.into_iter().collect())
     }
 
+    async fn declared_queues(&self) -> Result<Vec<String>, BrokerError> {
+        self.shared.open()?;
+        Ok(self.shared.bound_queues().await?.into_iter().collect())
+    }
+
     fn held(&self) -> Vec<Held> {
         let held = |(delivery_tag, proof)| Held {
             delivery_tag,

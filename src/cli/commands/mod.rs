@@ -2,7 +2,7 @@
 
 pub(super) mod completions;
 mod control;
-pub(super) mod help;
+mod help;
 mod inspect;
 pub(super) mod man;
 mod purge;
@@ -42,6 +42,8 @@ impl Command {
             Self::Completions(args) => Some(args.run(&global.out())),
             Self::Man(args) => Some(args.run(&global.out())),
             Self::Help(args) => Some(args.run(&global.out())),
+            Self::Inspect(args) => args.run_offline(&global.out()),
+            Self::Control(args) => args.run_offline(&global.out()),
             _ => None,
         }
     }
@@ -55,7 +57,8 @@ impl Command {
     pub(super) fn overrides(&self) -> anyhow::Result<Vec<Override>> {
         match self {
             Self::Worker(args) => args.overrides(),
-            Self::Send(args) => Ok(args.overrides()),
+            // Someone waits at the terminal: they try again themselves.
+            Self::Send(_) => Ok(vec![Override::new("send", "task_publish_retry", "false")]),
             _ => Ok(Vec::new()),
         }
     }

@@ -9,7 +9,9 @@ use anyhow::Context as _;
 use crate::broker::Broker;
 use crate::cli::context::Context;
 use crate::cli::error::{Failure, Kind};
-use crate::cli::output::table::{Column, render};
+use crate::cli::output::table::{Canvas, Column, printable, render};
+use crate::cli::suggest;
+use crate::config::Settings;
 use crate::protocol::{Map, Value};
 
 /// Erase all messages from all known task queues
@@ -20,13 +22,14 @@ use crate::protocol::{Map, Value};
 Examples:
   rcelery purge                  # asks first
   rcelery purge -f -Q video      # does not
-  rcelery purge --dry-run -j     # only counts")]
+  rcelery purge --dry-run --all  # only counts, in all queues of the broker
+  rcelery purge -y -j | jq .total")]
 pub(crate) struct PurgeArgs {
     /// Don't ask
     #[arg(
         short,
         long,
-        short_alias = 'y',
+        visible_short_alias = 'y',
         visible_alias = "yes",
         help_heading = "Purging options"
     )]
@@ -52,6 +55,12 @@ pub(crate) struct PurgeArgs {
     )]
     exclude_queues: Vec<String>,
 
+    /// All queues that the broker knows, not just those of the configuration
+    ///
+    /// Queues of remote control and events are left alone: they are not for tasks.
+    #[arg(long, conflicts_with = "queues", help_heading = "Purging options")]
+    all: bool,
+
     /// Count the messages and leave them
     #[arg(long, help_heading = "Purging options")]
     dry_run: bool,
@@ -59,62 +68,54 @@ pub(crate) struct PurgeArgs {
 
 impl PurgeArgs {
     pub(crate) async fn run(self, cx: &Context) -> anyhow::Result<ExitCode> {
-        let known = cx
-            .app
-            .queues()?
-            .into_iter()
-            .map(|q| q.name)
-            .collect::<Vec<_>>();
-        let names = targets(&self.queues, &self.exclude_queues, &known);
-        if names.is_empty() {
-            if cx.out.is_json() {
-                report(cx, "purged", &[])?;
-            }
-            cx.out
-                .note("nothing to purge: every known queue is excluded")?;
-            return Ok(ExitCode::SUCCESS);
+        let configured: Vec<String> = cx.app.queues()?.into_iter().map(|q| q.name).collect();
+        if !self.all && targets(&self.queues, &self.exclude_queues, &configured).is_empty() {
+            return nothing(cx, "every known queue is excluded");
         }
         let broker = cx.broker().await?;
-        let outcome = self.purge(cx, &*broker, &names).await;
-        broker.close().await?;
-        outcome
+        let outcome = self.purge(cx, &*broker, configured).await;
+        let closed = broker.close().await;
+        let code = outcome?;
+        closed?;
+        Ok(code)
     }
 
     async fn purge(
         self,
         cx: &Context,
         broker: &dyn Broker,
-        names: &[String],
+        configured: Vec<String>,
     ) -> anyhow::Result<ExitCode> {
+        let known = if self.all {
+            task_queues(broker.declared_queues().await?, cx.app.settings())
+        } else {
+            configured
+        };
+        if known.is_empty() {
+            return nothing(cx, "the broker has no queues");
+        }
+        let names = targets(&self.queues, &self.exclude_queues, &known);
+        if names.is_empty() {
+            return nothing(cx, "every known queue is excluded");
+        }
+        self.warn_of_strangers(cx, &known)?;
         if self.dry_run || !self.force {
-            let mut counts = Vec::new();
-            for name in names {
-                let count = broker.queue_length(name).await;
-                counts.push((
-                    name.clone(),
-                    count.with_context(|| format!("counting `{name}`"))?,
-                ));
-            }
+            let counts = counted(broker, &names).await?;
+            warn_missing(cx, broker, &counts, &known).await?;
             if self.dry_run {
-                warn_missing(cx, &counts)?;
-                if cx.out.is_json() {
-                    report(cx, "waiting", &counts)?;
-                } else {
-                    cx.out.line(list(&counts))?;
-                }
+                dry_run(cx, &counts)?;
                 return Ok(ExitCode::SUCCESS);
             }
             // What arrives after an empty count was not asked about: it stays.
             if total(&counts) == 0 {
-                warn_missing(cx, &counts)?;
                 return finish(cx, &counts, names.len());
             }
-            if !confirmed(cx, &counts)? {
+            if !confirmed(cx, &counts).await? {
                 return Err(Failure::new(Kind::Declined, "Aborted!").verbatim().into());
             }
         }
         let mut purged = Vec::new();
-        for name in names {
+        for name in &names {
             let count = broker.purge(name).await;
             purged.push((
                 name.clone(),
@@ -122,15 +123,88 @@ impl PurgeArgs {
             ));
         }
         if self.force {
-            warn_missing(cx, &purged)?;
+            warn_missing(cx, broker, &purged, &known).await?;
         }
         finish(cx, &purged, names.len())?;
-        if let Ok(Some(unacked @ 1..)) = broker.unacked_count().await {
+        // A script that reads Celery's line gets nothing else.
+        if cx.out.is_table()
+            && let Ok(Some(unacked @ 1..)) = broker.unacked_count().await
+        {
             cx.out
                 .note(format!("{} with their workers", stay(unacked)))?;
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    /// A slip in -X leaves a queue to be purged that was to be spared.
+    fn warn_of_strangers(&self, cx: &Context, known: &[String]) -> io::Result<()> {
+        let chosen = if self.queues.is_empty() {
+            known
+        } else {
+            &self.queues
+        };
+        for name in &self.exclude_queues {
+            if !name.is_empty() && !chosen.contains(name) {
+                let meant = suggest::did_you_mean(name, chosen.iter().map(String::as_str));
+                cx.out.warn(format!(
+                    "-X names \"{}\", which would not be purged anyway{}",
+                    printable(name),
+                    meant.map_or(String::new(), |meant| format!("; {meant}"))
+                ))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn nothing(cx: &Context, why: &str) -> anyhow::Result<ExitCode> {
+    if cx.out.is_json() {
+        report(cx, "purged", &[])?;
+    }
+    cx.out.note(format!("nothing to purge: {why}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The queues that are for tasks, of all that a broker has.
+fn task_queues(all: Vec<String>, settings: &Settings) -> Vec<String> {
+    let pidbox = format!("{}.pidbox", settings.control_exchange);
+    let events = &settings.event_queue_prefix;
+    all.into_iter()
+        .filter(|queue| {
+            let of_events = queue
+                .strip_prefix(events.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let of_control = queue
+                .strip_suffix(pidbox.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+            !of_events && !of_control
+        })
+        .collect()
+}
+
+async fn counted(broker: &dyn Broker, names: &[String]) -> anyhow::Result<Vec<Count>> {
+    let mut counts = Vec::new();
+    for name in names {
+        let count = broker.queue_length(name).await;
+        let count = count.with_context(|| format!("counting `{name}`"))?;
+        counts.push((name.clone(), count));
+    }
+    Ok(counts)
+}
+
+fn dry_run(cx: &Context, counts: &[Count]) -> io::Result<()> {
+    if cx.out.is_json() {
+        return report(cx, "waiting", counts);
+    }
+    cx.out.line(list(counts, cx.out.canvas()))?;
+    if cx.out.is_table() {
+        let messages = total(counts);
+        cx.out.note(format!(
+            "\n{messages} {} would be deleted",
+            plural(messages)
+        ))?;
+    }
+    Ok(())
 }
 
 fn finish(cx: &Context, purged: &[Count], queues: usize) -> anyhow::Result<ExitCode> {
@@ -181,20 +255,45 @@ fn stay(unacked: u64) -> String {
     )
 }
 
-fn list(counts: &[Count]) -> String {
+fn list(counts: &[Count], canvas: Canvas) -> String {
     const COLUMNS: &[Column] = &[Column::new("QUEUE"), Column::new("MESSAGES").right()];
     let rows: Vec<Vec<String>> = counts
         .iter()
         .map(|(name, n)| vec![name.clone(), n.unwrap_or(0).to_string()])
         .collect();
-    render(COLUMNS, &rows, None, false)
+    render(COLUMNS, &rows, canvas)
 }
 
-fn warn_missing(cx: &Context, counts: &[Count]) -> io::Result<()> {
-    counts
+/// Names the queues that are not there, and those that may have been meant.
+async fn warn_missing(
+    cx: &Context,
+    broker: &dyn Broker,
+    counts: &[Count],
+    known: &[String],
+) -> anyhow::Result<()> {
+    let missing: Vec<&str> = counts
         .iter()
         .filter(|(_, n)| n.is_none())
-        .try_for_each(|(name, _)| cx.out.warn(format!("queue \"{name}\" does not exist")))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut all = task_queues(broker.queues().await?, cx.app.settings());
+    all.extend_from_slice(known);
+    for name in missing {
+        let others = all
+            .iter()
+            .map(String::as_str)
+            .filter(|other| *other != name);
+        let meant = suggest::did_you_mean(name, others);
+        cx.out.warn(format!(
+            "queue \"{}\" does not exist{}",
+            printable(name),
+            meant.map_or(String::new(), |meant| format!("; {meant}"))
+        ))?;
+    }
+    Ok(())
 }
 
 fn report(cx: &Context, what: &str, counts: &[Count]) -> io::Result<()> {
@@ -208,13 +307,17 @@ fn report(cx: &Context, what: &str, counts: &[Count]) -> io::Result<()> {
     ]))
 }
 
-fn confirmed(cx: &Context, counts: &[Count]) -> anyhow::Result<bool> {
+async fn confirmed(cx: &Context, counts: &[Count]) -> anyhow::Result<bool> {
     let messages = total(counts);
     cx.out.error(warning(counts))?;
-    let answer = cx
-        .out
-        .confirm(&format!("Delete {messages} {}?", plural(messages)))?;
-    match answer {
+    cx.say_on_interrupt("\nAborted!".to_owned());
+    let (out, question) = (
+        cx.out.clone(),
+        format!("Delete {messages} {}?", plural(messages)),
+    );
+    // Off the runtime's thread: Ctrl-C must be heard while nobody answers.
+    let answer = tokio::task::spawn_blocking(move || out.confirm(&question)).await;
+    match answer.context("asking")?? {
         Some(answer) => Ok(answer),
         None if io::stdin().is_terminal() => Ok(false),
         None => {
@@ -236,6 +339,7 @@ fn warning(counts: &[Count]) -> String {
         counts.len()
     );
     for (queue, n) in counts {
+        let queue = printable(queue);
         let line = match n {
             Some(n) => format!("  {queue:<name$}  {n:>digits$} {}\n", plural(*n)),
             None => format!("  {queue:<name$}  does not exist\n"),
@@ -264,6 +368,22 @@ mod tests {
         );
         assert_eq!(targets(&[], &names(&["celery"]), &known), names(&["hi"]));
         assert!(targets(&[], &known, &known).is_empty());
+    }
+
+    #[test]
+    fn queues_of_control_and_events_are_not_for_tasks() {
+        let all = names(&[
+            "celery",
+            "w1@box.celery.pidbox",
+            "8f.reply.celery.pidbox",
+            "celeryev.1c",
+            "celeryevents",
+            "mycelery.pidbox",
+        ]);
+        assert_eq!(
+            task_queues(all, &Settings::default()),
+            names(&["celery", "celeryevents", "mycelery.pidbox"])
+        );
     }
 
     #[test]

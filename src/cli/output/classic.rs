@@ -4,18 +4,38 @@
 
 use super::colour::paint;
 use super::json::pretty_sorted;
+use super::table::printable;
 use crate::protocol::Value;
 use crate::protocol::repr::{pyrepr, pystr};
 
+/// How the text looks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Look {
+    /// Without the arrow.
+    pub(crate) quiet: bool,
+    pub(crate) colour: bool,
+    /// What would steer a terminal is escaped; a pipe gets what the node said.
+    pub(crate) terminal: bool,
+}
+
 /// `->  w1@box: OK` with the reply below, indented; only the first line without `body`.
-pub(crate) fn reply(node: &str, value: &Value, body: bool, quiet: bool, colour: bool) -> String {
+pub(crate) fn reply(node: &str, value: &Value, body: bool, look: Look) -> String {
+    let safe = |text: &str| {
+        if look.terminal {
+            let lines: Vec<String> = text.split('\n').map(printable).collect();
+            lines.join("\n")
+        } else {
+            text.to_owned()
+        }
+    };
+    let colour = look.colour;
     let (ok, text) = pretty(value);
-    let arrow = if quiet {
+    let arrow = if look.quiet {
         String::new()
     } else {
         format!("{} ", paint(colour, "37;1", "->"))
     };
-    let node = paint(colour, "36;1", &format!("{node}: "));
+    let node = paint(colour, "36;1", &format!("{}: ", safe(node)));
     let status = if ok {
         paint(colour, "32;1", "OK")
     } else {
@@ -23,7 +43,7 @@ pub(crate) fn reply(node: &str, value: &Value, body: bool, quiet: bool, colour: 
     };
     let head = format!("{arrow} {node}{status}");
     if body && !text.is_empty() {
-        format!("{head}\n{}", indent(&text))
+        format!("{head}\n{}", indent(&safe(&text)))
     } else {
         head
     }
@@ -68,7 +88,7 @@ mod tests {
     use super::*;
 
     fn plain(value: &Value) -> String {
-        reply("w1@box", value, true, false, false)
+        reply("w1@box", value, true, Look::default())
     }
 
     #[test]
@@ -117,9 +137,25 @@ mod tests {
     fn status_shows_the_first_line_only_and_quiet_drops_the_arrow() {
         let pong = Value::from([("ok", "pong".into())]);
         assert_eq!(
-            reply("w1@box", &pong, false, false, false),
+            reply("w1@box", &pong, false, Look::default()),
             "->  w1@box: OK"
         );
-        assert_eq!(reply("w1@box", &pong, false, true, false), " w1@box: OK");
+        let quiet = Look {
+            quiet: true,
+            ..Look::default()
+        };
+        assert_eq!(reply("w1@box", &pong, false, quiet), " w1@box: OK");
+    }
+
+    #[test]
+    fn a_terminal_is_not_steered() {
+        let look = Look {
+            terminal: true,
+            ..Look::default()
+        };
+        assert_eq!(
+            reply("w\x1b[2J", &"a\nb\x07".into(), true, look),
+            "->  w\\u{1b}[2J: OK\n    a\n    b\\u{7}"
+        );
     }
 }

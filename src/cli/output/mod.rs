@@ -7,6 +7,7 @@ pub(super) mod colour;
 pub(super) mod json;
 pub(super) mod meta;
 pub(super) mod progress;
+pub(super) mod screen;
 pub(super) mod table;
 
 use std::ffi::OsString;
@@ -15,7 +16,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use clap::ValueEnum;
 
 use self::colour::ColourChoice;
-use self::table::Column;
+use self::table::{Canvas, Column};
 use crate::protocol::Value;
 
 /// The form of answers.
@@ -44,6 +45,7 @@ pub(crate) struct Out {
     pub(crate) colour_err: bool,
     /// Columns of the terminal on stdout; none elsewhere.
     pub(crate) columns: Option<usize>,
+    pub(crate) stderr_columns: Option<usize>,
     pub(crate) stdout_is_terminal: bool,
     pub(crate) stderr_is_terminal: bool,
     pub(crate) unicode: bool,
@@ -68,6 +70,7 @@ impl Out {
             colour_out: colour::decide(colour, no_color, out, var),
             colour_err: colour::decide(colour, no_color, err, var),
             columns: out.then(|| columns(&comfy_table::Table::new())),
+            stderr_columns: err.then(|| columns(comfy_table::Table::new().use_stderr())),
             stdout_is_terminal: out,
             stderr_is_terminal: err,
             unicode: is_utf8(var),
@@ -114,7 +117,25 @@ impl Out {
 
     /// The answer as a table.
     pub(crate) fn table(&self, columns: &[Column], rows: &[Vec<String>]) -> io::Result<()> {
-        self.line(table::render(columns, rows, self.columns, self.colour_out))
+        self.line(table::render(columns, rows, self.canvas()))
+    }
+
+    /// What tables are drawn on.
+    pub(crate) fn canvas(&self) -> Canvas {
+        Canvas {
+            width: self.columns,
+            colour: self.colour_out,
+            unicode: self.unicode,
+        }
+    }
+
+    /// How Celery's own text is to look.
+    pub(crate) fn look(&self) -> classic::Look {
+        classic::Look {
+            quiet: self.quiet,
+            colour: self.colour_out,
+            terminal: self.stdout_is_terminal,
+        }
     }
 
     /// Something worth knowing that is not the answer; not with `-q`.

@@ -1,16 +1,11 @@
 //! `active`: what runs.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Run};
+use super::base::{ControlCommand, Kind, Run};
 use crate::protocol::Value;
 use crate::worker::state::Phase;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     alias: Some("dump_active"),
-    args: Args {
-        positional: &[("safe", ArgKind::Bool)],
-        variadic: None,
-        usage: "[safe=False]",
-    },
     ..ControlCommand::new(
         "active",
         Kind::Inspect,

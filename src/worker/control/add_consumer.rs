@@ -1,19 +1,31 @@
 //! `add_consumer`: consumes from one more queue.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Run, ok, raised};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run, ok, raised};
 use crate::protocol::{Map, Value};
 use crate::worker::Directive;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
         positional: &[
-            ("queue", ArgKind::Text),
-            ("exchange", ArgKind::Text),
-            ("exchange_type", ArgKind::Text),
-            ("routing_key", ArgKind::Text),
+            Arg::required("queue", ArgKind::Text, "Queue to consume from"),
+            Arg::optional(
+                "exchange",
+                ArgKind::Text,
+                "Exchange to bind it to [default: the queue's name]",
+            ),
+            Arg::optional(
+                "exchange_type",
+                ArgKind::Word(&["direct", "topic", "fanout"]),
+                "Type of the exchange [default: direct]",
+            ),
+            Arg::optional(
+                "routing_key",
+                ArgKind::Text,
+                "Routing key of the binding [default: the queue's name]",
+            ),
         ],
-        variadic: None,
         usage: "<queue> [exchange [type [routing_key]]]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "add_consumer",

@@ -1,13 +1,16 @@
 //! `autoscale`: another range for the number of slots.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Run, raised};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run, raised};
 use crate::worker::Directive;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[("max", ArgKind::Int), ("min", ArgKind::Int)],
-        variadic: None,
+        positional: &[
+            Arg::optional("max", ArgKind::Int(1), "Most slots"),
+            Arg::optional("min", ArgKind::Int(0), "Fewest slots"),
+        ],
         usage: "[max [min]]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "autoscale",

@@ -63,22 +63,69 @@ pub enum Kind {
 pub enum ArgKind {
     /// Text.
     Text,
-    /// A whole number.
-    Int,
-    /// A number.
-    Float,
+    /// One of a few words.
+    Word(&'static [&'static str]),
+    /// A whole number of at least this.
+    Int(i64),
+    /// A time, in seconds on the wire.
+    Seconds,
     /// `true` or `false`.
     Bool,
+    /// How often a task may start: `10/s`.
+    Rate,
+    /// The name of a signal: `SIGKILL`.
+    Signal,
+    /// The id of a task.
+    TaskId,
+    /// A stamp and its value: `project=p-9`.
+    Stamp,
+    /// JSON, or else text.
+    Json,
+}
+
+/// One argument of a command on the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Arg {
+    /// Its name on the wire.
+    pub name: &'static str,
+    /// What may be given.
+    pub kind: ArgKind,
+    /// Whether it must be given.
+    pub required: bool,
+    /// One line of help.
+    pub help: &'static str,
+}
+
+impl Arg {
+    /// An argument that must be given.
+    pub(super) const fn required(name: &'static str, kind: ArgKind, help: &'static str) -> Self {
+        Self {
+            name,
+            kind,
+            required: true,
+            help,
+        }
+    }
+
+    /// An argument that may be left out.
+    pub(super) const fn optional(name: &'static str, kind: ArgKind, help: &'static str) -> Self {
+        Self {
+            required: false,
+            ..Self::required(name, kind, help)
+        }
+    }
 }
 
 /// What the arguments of a command on the command line are.
 #[derive(Debug, Clone, Copy)]
 pub struct Args {
     /// Positional arguments, in order.
-    pub positional: &'static [(&'static str, ArgKind)],
+    pub positional: &'static [Arg],
     /// The argument that takes all that follow, as a list.
-    pub variadic: Option<&'static str>,
-    /// The usage line: `<task_name> <rate_limit>`.
+    pub variadic: Option<Arg>,
+    /// Arguments that are given by name: `--signal SIGKILL`, or `--terminate` for a [`Bool`](ArgKind::Bool).
+    pub options: &'static [Arg],
+    /// Celery's usage line: `<task_name> <rate_limit>`.
     pub usage: &'static str,
 }
 
@@ -87,6 +134,7 @@ impl Args {
     pub(super) const NONE: Self = Self {
         positional: &[],
         variadic: None,
+        options: &[],
         usage: "",
     };
 }

@@ -1,13 +1,17 @@
 //! `cancel_consumer`: stops consuming from a queue.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Run, ok};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run, ok};
 use crate::worker::Directive;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[("queue", ArgKind::Text)],
-        variadic: None,
+        positional: &[Arg::required(
+            "queue",
+            ArgKind::Text,
+            "Queue to stop consuming from",
+        )],
         usage: "<queue>",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "cancel_consumer",

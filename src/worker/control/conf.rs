@@ -1,14 +1,18 @@
 //! `conf`: the settings.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Run};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run};
 use crate::protocol::Value;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     alias: Some("dump_conf"),
     args: Args {
-        positional: &[("with_defaults", ArgKind::Bool)],
-        variadic: None,
+        positional: &[Arg::optional(
+            "with_defaults",
+            ArgKind::Bool,
+            "Also settings that nobody set: true or false",
+        )],
         usage: "[include_defaults=False]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "conf",

@@ -6,7 +6,7 @@ use tracing::info;
 pub(super) const COMMAND: ControlCommand = ControlCommand::new(
     "disable_events",
     Kind::Control,
-    "Tell worker(s) to disable task-related events",
+    "Tell worker(s) to stop sending task-related events",
     Run::Now(|control, _| {
         let Some(events) = &control.events else {
             return Ok(nok("event dispatcher unavailable"));

@@ -1,13 +1,26 @@
 //! `election`: starts an election among the workers; the winner does `action`.
 
-use super::base::{ControlCommand, Kind, Run};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run};
 use crate::protocol::{Map, Value};
 
 /// The version of the consensus protocol (`celery/worker/consumer/gossip.py`).
 const CONSENSUS_VERSION: i64 = 1;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
-    visible: false,
+    args: Args {
+        // Celery's command line offers the command and passes no arguments on: it can only fail there.
+        positional: &[
+            Arg::required("id", ArgKind::Text, "Unique id of the election"),
+            Arg::required("topic", ArgKind::Text, "What it is about"),
+            Arg::optional(
+                "action",
+                ArgKind::Json,
+                "What the winner does: a task's signature, for the topic `task`",
+            ),
+        ],
+        usage: "<id> <topic> [action]",
+        ..Args::NONE
+    },
     ..ControlCommand::new(
         "election",
         Kind::Control,

@@ -6,7 +6,7 @@ use tracing::info;
 pub(super) const COMMAND: ControlCommand = ControlCommand::new(
     "enable_events",
     Kind::Control,
-    "Tell worker(s) to enable task-related events",
+    "Tell worker(s) to send task-related events",
     Run::Now(|control, _| {
         let Some(events) = &control.events else {
             return Ok(nok("event dispatcher unavailable"));

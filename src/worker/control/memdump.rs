@@ -1,15 +1,19 @@
 //! `memdump`: the samples of memory taken since the last time, and one more.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Run};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run};
 use std::sync::PoisonError;
 
 use super::memsample::resident;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[("samples", ArgKind::Int)],
-        variadic: None,
+        positional: &[Arg::optional(
+            "samples",
+            ArgKind::Int(1),
+            "How many samples [default: 10]",
+        )],
         usage: "[n_samples=10]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "memdump",

@@ -40,6 +40,6 @@ mod terminate;
 mod tests;
 mod time_limit;
 
-pub use self::base::{ArgKind, Args, Control, ControlCommand, Kind};
+pub use self::base::{Arg, ArgKind, Args, Control, ControlCommand, Kind};
 pub use self::heartbeat::software_info;
 pub use self::registry::{COMMANDS, find};

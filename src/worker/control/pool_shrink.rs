@@ -1,13 +1,17 @@
 //! `pool_shrink`: fewer slots.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Run, nok};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run, nok};
 use crate::worker::Directive;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[("n", ArgKind::Int)],
-        variadic: None,
+        positional: &[Arg::optional(
+            "n",
+            ArgKind::Int(1),
+            "By how many slots [default: 1]",
+        )],
         usage: "[N=1]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "pool_shrink",

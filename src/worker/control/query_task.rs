@@ -1,14 +1,14 @@
 //! `query_task`: where given tasks are.
 
-use super::base::{Args, ControlCommand, Kind, Run};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run};
 use crate::protocol::{Map, Value};
 use crate::worker::state::Phase;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[],
-        variadic: Some("ids"),
+        variadic: Some(Arg::required("ids", ArgKind::TaskId, "Task ids")),
         usage: "[id1 [id2 [... [idN]]]]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "query_task",

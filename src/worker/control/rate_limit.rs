@@ -1,6 +1,6 @@
 //! `rate_limit`: another rate limit for a task.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Outcome, Run, nok, ok, raised};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Outcome, Run, nok, ok, raised};
 use crate::pidbox::Answer;
 use tracing::{error, info};
 
@@ -11,9 +11,16 @@ use crate::worker::Directive;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[("task_name", ArgKind::Text), ("rate_limit", ArgKind::Text)],
-        variadic: None,
+        positional: &[
+            Arg::required("task_name", ArgKind::Text, "Name of the task"),
+            Arg::required(
+                "rate_limit",
+                ArgKind::Rate,
+                "How often it may start: 5/s, 100/m, 10/h; 0 is no limit",
+            ),
+        ],
         usage: "<task_name> <rate_limit (e.g., 5/s | 5/m | 5/h)>",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "rate_limit",

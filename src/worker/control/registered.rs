@@ -1,6 +1,6 @@
 //! `registered`: the tasks that the worker can run.
 
-use super::base::{Args, Arguments, Control, ControlCommand, Kind, Outcome, Run};
+use super::base::{Arg, ArgKind, Args, Arguments, Control, ControlCommand, Kind, Outcome, Run};
 use std::time::Duration;
 
 use crate::config::Settings;
@@ -13,9 +13,13 @@ const DEFAULT_ITEMS: [&str; 3] = ["exchange", "routing_key", "rate_limit"];
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     alias: Some("dump_tasks"),
     args: Args {
-        positional: &[],
-        variadic: Some("taskinfoitems"),
+        variadic: Some(Arg::optional(
+            "taskinfoitems",
+            ArgKind::Text,
+            "Options to show instead of exchange, routing_key and rate_limit",
+        )),
         usage: "[attr1 [attr2 [... [attrN]]]]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "registered",

@@ -1,6 +1,8 @@
 //! `revoke`: keeps tasks from starting, and cuts off those that run if asked.
 
-use super::base::{Args, Arguments, Control, ControlCommand, Kind, Outcome, Run, ok, raised};
+use super::base::{
+    Arg, ArgKind, Args, Arguments, Control, ControlCommand, Kind, Outcome, Run, ok, raised,
+};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -17,11 +19,22 @@ use crate::worker::state::Phase;
 /// How long noting the revoked state may hold up other commands; the ids are revoked in any case.
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The options of commands that can end what runs.
+pub(super) const CUT_OFF: &[Arg] = &[
+    Arg::optional("terminate", ArgKind::Bool, "End what runs already"),
+    Arg::optional(
+        "signal",
+        ArgKind::Signal,
+        "Signal to end it with [default: SIGTERM]",
+    ),
+];
+
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[],
-        variadic: Some("task_id"),
+        variadic: Some(Arg::required("task_id", ArgKind::TaskId, "Task ids")),
+        options: CUT_OFF,
         usage: "[id1 [id2 [... [idN]]]]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "revoke",

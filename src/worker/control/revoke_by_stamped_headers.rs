@@ -1,12 +1,12 @@
 //! `revoke_by_stamped_headers`: keeps tasks with given stamps from starting, and cuts off those that run if asked.
 
 use super::base::{
-    Args, Arguments, Control, ControlCommand, Kind, Outcome, Run, as_list, ok, raised,
+    Arg, ArgKind, Args, Arguments, Control, ControlCommand, Kind, Outcome, Run, as_list, ok, raised,
 };
 use indexmap::IndexMap;
 use tracing::info;
 
-use super::revoke::{set_repr, signal};
+use super::revoke::{CUT_OFF, set_repr, signal};
 use crate::protocol::{Map, Value, repr};
 use crate::worker::Directive;
 use crate::worker::state::Phase;
@@ -16,9 +16,14 @@ const STAMPS_MAX: usize = 50_000;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[],
-        variadic: Some("headers"),
+        variadic: Some(Arg::required(
+            "headers",
+            ArgKind::Stamp,
+            "Stamps that mark the tasks",
+        )),
+        options: CUT_OFF,
         usage: "[key1=value1 [key2=value2 [... [keyN=valueN]]]]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "revoke_by_stamped_headers",

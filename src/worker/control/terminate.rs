@@ -1,13 +1,18 @@
 //! `terminate`: cuts tasks off: `revoke` with `terminate`, under its old name.
 
-use super::base::{ArgKind, Args, ControlCommand, Kind, Run};
+use super::base::{Arg, ArgKind, Args, ControlCommand, Kind, Run};
 use super::revoke::revoke;
 
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
-        positional: &[("signal", ArgKind::Text)],
-        variadic: Some("task_id"),
+        positional: &[Arg::required(
+            "signal",
+            ArgKind::Signal,
+            "Signal to end them with, such as SIGTERM or SIGKILL",
+        )],
+        variadic: Some(Arg::required("task_id", ArgKind::TaskId, "Task ids")),
         usage: "<signal> [id1 [id2 [... [idN]]]]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "terminate",

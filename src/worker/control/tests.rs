@@ -508,7 +508,11 @@ async fn conf_shows_what_was_set_and_no_password() {
     };
     let known = expected.as_map().unwrap();
     let strangers: Vec<_> = all.keys().filter(|k| !known.contains_key(*k)).collect();
-    assert_eq!(strangers, ["broker_url_file"], "our one own setting");
+    assert_eq!(
+        strangers,
+        ["broker_url_file", "result_backend_file"],
+        "settings of our own"
+    );
     for text in [
         format!("{all:?}"),
         format!("{:?}", bench.ask("report", Map::new().into()).await),

@@ -1,6 +1,8 @@
 //! `time_limit`: other time limits for a task.
 
-use super::base::{ArgKind, Args, Arguments, Control, ControlCommand, Kind, Outcome, Run, nok, ok};
+use super::base::{
+    Arg, ArgKind, Args, Arguments, Control, ControlCommand, Kind, Outcome, Run, nok, ok,
+};
 use std::time::Duration;
 
 use tracing::{error, info};
@@ -11,12 +13,20 @@ use crate::task::TimeLimits;
 pub(super) const COMMAND: ControlCommand = ControlCommand {
     args: Args {
         positional: &[
-            ("task_name", ArgKind::Text),
-            ("soft", ArgKind::Float),
-            ("hard", ArgKind::Float),
+            Arg::required("task_name", ArgKind::Text, "Name of the task"),
+            Arg::required(
+                "soft",
+                ArgKind::Seconds,
+                "Soft time limit: 30, 5m; 0 is no limit",
+            ),
+            Arg::optional(
+                "hard",
+                ArgKind::Seconds,
+                "Hard time limit [default: no limit]",
+            ),
         ],
-        variadic: None,
         usage: "<task_name> <soft_secs> [hard_secs]",
+        ..Args::NONE
     },
     ..ControlCommand::new(
         "time_limit",
