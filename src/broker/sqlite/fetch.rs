@@ -2,7 +2,8 @@
 
 use sqlx::SqliteConnection;
 
-use super::store::{Store, Taken};
+use super::deliveries::Taken;
+use super::store::Store;
 use super::subscription::{BATCH, Subscription, pick};
 use crate::broker::delivery::Garbled;
 use crate::protocol::codec::json;

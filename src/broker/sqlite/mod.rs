@@ -1,7 +1,7 @@
 //! The embedded broker: one SQLite file, shared by any number of processes on one machine, Python's among them.
 //!
-//! `schema.rs` has the tables, `sql.rs` the statements, `store.rs` what is done with them, `engine.rs` the task that does
-//! it, on a thread of its own. Mirrors `kombu.transport.sqlalchemy`, whose tables it uses, and adds what that transport lacks: acks with leases,
+//! `schema.rs` has the tables, `sql.rs` the statements, `store.rs` and its neighbours what is done with them, `engine.rs`
+//! the task that does it, on a thread of its own. Mirrors `kombu.transport.sqlalchemy`, whose tables it uses, and adds what that transport lacks: acks with leases,
 //! priorities, broadcasts, and consumers that wake within milliseconds.
 //!
 //! - **Delivery.** A message that is held is invisible to all others, Python consumers included. It comes back, marked
@@ -23,9 +23,15 @@
 //! | `lease` | seconds after which the messages of a consumer that does not renew its lease come back (25) |
 //! | `synchronous` | `normal` or `full`: whether each commit waits for the disk |
 
+mod callers;
+mod consumers;
+mod deliveries;
 mod engine;
 mod fetch;
 mod process;
+mod publish;
+mod queues;
+mod reading;
 mod request;
 mod routing;
 mod schema;
@@ -33,6 +39,7 @@ mod sql;
 mod state;
 mod store;
 mod subscription;
+mod transaction;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use tokio::sync::mpsc;
 
-use super::store::{Waiting, is_transient};
+use super::deliveries::Waiting;
+use super::queues::is_transient;
 use crate::broker::consumer::Command;
 use crate::broker::delivery::Delivery;
 use crate::protocol::Queue;
