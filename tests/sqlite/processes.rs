@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::unistd::{Gid, Uid, setgid, setuid};
-use rcelery::broker::{self, BrokerError, BrokerUrl, Destination, Options};
+use rcelery::broker::{self, Broker, BrokerError, BrokerUrl, Destination, Options};
 use rcelery::protocol::Queue;
 
 use crate::fixture::{
@@ -77,6 +78,15 @@ async fn a_child_plays_its_part() {
             let _ = delivery.acker.ack();
             let lost = tokio::time::timeout(PATIENCE, broker.lost()).await.unwrap();
             say(&format!("lost {lost}"));
+            let _ = broker.close().await;
+            let again = broker::connect(&url, &options).await.unwrap();
+            let adopted = again.adopt(&broker.held()).await.unwrap();
+            say(&format!("adopted {}", adopted.len()));
+            for acker in adopted {
+                acker.ack().unwrap();
+            }
+            again.close().await.unwrap();
+            say("closed");
         }
         other => panic!("no such part: {other}"),
     }
@@ -186,36 +196,94 @@ async fn consumers_share_without_doubles() {
     assert!(shares.iter().all(|n| *n > 0), "shares: {shares:?}");
 }
 
+/// A child that holds `a`, and is stopped outside of any transaction: this is about those that keep no lock.
+async fn stopped_holder(fixture: &Fixture, broker: &Arc<dyn Broker>) -> Process {
+    publish(broker, "celery", &["a"]).await;
+    let mut process = child(fixture, "hold", "1");
+    assert_eq!(process.expect_line("got"), "a");
+    loop {
+        process.signal(Signal::SIGSTOP);
+        if broker.declare(&Queue::direct("probe")).await.is_ok() {
+            return process;
+        }
+        process.signal(Signal::SIGCONT);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Lets a stopped holder go on: the first thing that it does is to acknowledge what it holds no longer.
+fn wake(process: &mut Process) {
+    writeln!(process.input, "ack").unwrap();
+    process.signal(Signal::SIGCONT);
+    let lost = process.expect_line("lost");
+    assert!(lost.contains("lease"), "{lost}");
+}
+
 #[tokio::test]
 async fn a_stopped_consumer_loses_its_lease_and_cannot_settle_for_its_successor() {
     let fixture = Fixture::new()
         .with_option("lease", 1.0)
         .with_option("timeout", 0.3);
     let broker = fixture.connect_with("celery").await;
-    publish(&broker, "celery", &["a"]).await;
-    let mut process = child(&fixture, "hold", "1");
-    assert_eq!(process.expect_line("got"), "a");
-    loop {
-        process.signal(Signal::SIGSTOP);
-        // A process that is stopped within a transaction keeps the file locked; this test is about the others.
-        if broker.declare(&Queue::direct("probe")).await.is_ok() {
-            break;
-        }
-        process.signal(Signal::SIGCONT);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut process = stopped_holder(&fixture, &broker).await;
     let mut consumer = consume(&broker, "celery", 1).await;
     nothing(&mut consumer).await;
     // The lease runs out.
     let successor = take(&mut consumer).await;
     assert_eq!(text(&successor), "a");
-    process.signal(Signal::SIGCONT);
-    writeln!(process.input, "ack").unwrap();
-    let lost = process.expect_line("lost");
-    assert!(lost.contains("lease"), "{lost}");
+    wake(&mut process);
+    assert_eq!(process.expect_line("adopted"), "0");
+    process.expect_line("closed");
     assert_eq!(broker.unacked_count().await.unwrap(), Some(1));
     successor.acker.reject(true).unwrap();
     assert_eq!(take_texts(&mut consumer, 1).await, ["a"]);
+}
+
+#[tokio::test]
+async fn a_stopped_consumer_takes_over_again_what_nobody_else_has_taken() {
+    let fixture = Fixture::new()
+        .with_option("lease", 1.0)
+        .with_option("timeout", 0.3);
+    let broker = fixture.connect_with("celery").await;
+    let mut process = stopped_holder(&fixture, &broker).await;
+    // A consumer of something else sees that the lease has run out.
+    let _other = consume(&broker, "probe", 1).await;
+    eventually("the message is back", || async {
+        match broker.queue_length("celery").await.unwrap() {
+            Some(1) => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+    // Room for it is there; under a lost lease it must not be taken.
+    publish(&broker, "celery", &["b"]).await;
+    wake(&mut process);
+    assert_eq!(process.expect_line("adopted"), "1");
+    process.expect_line("closed");
+    assert_eq!(broker.unacked_count().await.unwrap(), Some(0));
+    let mut consumer = consume(&broker, "celery", 1).await;
+    assert_eq!(take_texts(&mut consumer, 1).await, ["b"]);
+    nothing(&mut consumer).await;
+}
+
+#[tokio::test]
+async fn what_a_removed_file_held_is_not_looked_for_in_another() {
+    let fixture = Fixture::new();
+    let broker = fixture.connect_with("celery").await;
+    publish(&broker, "celery", &["a"]).await;
+    let mut consumer = consume(&broker, "celery", 1).await;
+    let held = take(&mut consumer).await;
+    std::fs::remove_file(fixture.path()).unwrap();
+    tokio::time::timeout(PATIENCE, broker.lost()).await.unwrap();
+    let orphans = broker.held();
+    assert_eq!(orphans.len(), 1);
+    assert_eq!(orphans[0].delivery_tag, held.acker.delivery_tag());
+
+    let another = fixture.connect_with("celery").await;
+    publish(&another, "celery", &["b"]).await;
+    assert!(another.adopt(&orphans).await.unwrap().is_empty());
+    let mut consumer = consume(&another, "celery", 1).await;
+    assert_eq!(take_texts(&mut consumer, 1).await, ["b"]);
 }
 
 #[tokio::test]

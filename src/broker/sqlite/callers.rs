@@ -6,9 +6,11 @@ use std::task::Poll;
 
 use sqlx::Connection as _;
 
+use super::adopt::Orphan;
 use super::engine::{Batch, Engine, now_ms};
 use super::fetch::read;
 use super::request::Done;
+use super::state::Out;
 use super::subscription::{Source, Subscription};
 use crate::broker::consumer::Command;
 use crate::broker::delivery::{Acker, Delivery};
@@ -22,6 +24,20 @@ impl Engine {
             Done::Routed(answer, routed) => drop(answer.send(Ok(routed))),
             Done::Count(answer, count) => drop(answer.send(Ok(count))),
             Done::Unacked(answer, count) => drop(answer.send(Ok(count))),
+            Done::Adopted(answer, orphans) => {
+                let mut ackers = Vec::with_capacity(orphans.len());
+                for Orphan { place, tag, .. } in orphans {
+                    let out = Out {
+                        subscription: None,
+                        message: place.message,
+                        tag: Some(tag),
+                    };
+                    self.state.held.insert(place.delivery, out);
+                    let settle = Some(self.settle.clone());
+                    ackers.push(Acker::new(place.delivery.to_string(), settle));
+                }
+                drop(answer.send(Ok(ackers)));
+            }
             Done::Names(answer, names) => drop(answer.send(Ok(names))),
             Done::Consumer(answer, both) => {
                 let (subscription, consumer) = *both;
@@ -38,18 +54,25 @@ impl Engine {
             return;
         };
         for (queue, taken) in taken {
-            if let Some(delivery) = taken.delivery {
-                state.held.insert(delivery, id);
+            let message = read(taken.payload);
+            if let Some(place) = taken.place {
+                let properties = message.as_ref().ok().map(|m| &m.properties);
+                let out = Out {
+                    subscription: Some(id),
+                    message: place.message,
+                    tag: properties.and_then(|p| p.delivery_tag.clone()),
+                };
+                state.held.insert(place.delivery, out);
                 subscription.unsettled += 1;
             }
-            let settle = taken.delivery.map(|_| self.settle.clone());
-            let tag = taken
-                .delivery
-                .map_or_else(|| "0".to_owned(), |d| d.to_string());
+            let acker = match taken.place {
+                Some(place) => Acker::new(place.delivery.to_string(), Some(self.settle.clone())),
+                None => Acker::new("0".to_owned(), None),
+            };
             let delivery = Delivery {
                 queue,
-                message: read(taken.payload),
-                acker: Acker::new(tag, settle),
+                message,
+                acker,
             };
             // There is room: only this task sends, and it has taken no more than that. If the receiver is gone, the
             // message is given back when the subscription ends.

@@ -8,6 +8,21 @@ use super::store::{Result, Store, query, query_as, query_scalar, scalar};
 use crate::protocol::Queue;
 
 impl Store {
+    /// Adds this process as a consumer, which starts with what others have left behind.
+    pub(super) async fn enter(
+        &self,
+        c: &mut SqliteConnection,
+        now: i64,
+        deadline: i64,
+    ) -> Result<i64> {
+        let id = self.add_consumer(c, &Process::this(), deadline).await?;
+        for dead in self.dead_consumers(c, id, now).await? {
+            self.remove_consumer(c, dead).await?;
+        }
+        self.sweep_passing(c, now).await?;
+        Ok(id)
+    }
+
     pub(super) async fn add_consumer(
         &self,
         c: &mut SqliteConnection,
@@ -21,6 +36,19 @@ impl Store {
             .bind(deadline)
             .fetch_one(c)
             .await
+    }
+
+    /// Whether the consumer is still believed to live.
+    pub(super) async fn is_consumer(
+        &self,
+        c: &mut SqliteConnection,
+        consumer: i64,
+    ) -> Result<bool> {
+        let there: i64 = query_scalar(&self.sql.is_consumer)
+            .bind(consumer)
+            .fetch_one(c)
+            .await?;
+        Ok(there == 1)
     }
 
     /// Whether the consumer was still there to be renewed.

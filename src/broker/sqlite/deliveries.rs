@@ -11,9 +11,18 @@ use super::store::{Result, Store, query, query_as, query_scalar};
 /// A message taken from a table.
 #[derive(Debug)]
 pub(super) struct Taken {
-    /// Names the delivery in settlements; none if it was deleted at once.
-    pub(super) delivery: Option<i64>,
+    /// None if it was deleted at once.
+    pub(super) place: Option<Place>,
     pub(super) payload: Bytes,
+}
+
+/// Where a delivery is in the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Names the delivery in settlements; never used again.
+    pub(super) delivery: i64,
+    /// The row of the message, which it keeps when it comes back.
+    pub(super) message: i64,
 }
 
 /// The numbers of the messages to take from one queue, most urgent first.
@@ -73,7 +82,7 @@ impl Store {
             .into_iter()
             .filter(|(_, _, deadline)| *deadline >= now)
             .map(|(_, payload, _)| Taken {
-                delivery: None,
+                place: None,
                 payload: payload.into(),
             })
             .collect())
@@ -93,7 +102,7 @@ impl Store {
             .into_iter()
             .map(|(id, payload)| {
                 let taken = Taken {
-                    delivery: None,
+                    place: None,
                     payload: payload.into(),
                 };
                 (id, taken)
@@ -125,7 +134,10 @@ impl Store {
             .into_iter()
             .map(|(id, payload)| {
                 let taken = Taken {
-                    delivery: deliveries.get(&id).copied(),
+                    place: deliveries.get(&id).map(|delivery| Place {
+                        delivery: *delivery,
+                        message: id,
+                    }),
                     payload: payload.into(),
                 };
                 (id, taken)

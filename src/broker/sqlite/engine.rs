@@ -4,6 +4,7 @@
 //! and it is held for one batch at a time.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::{Connection as _, SqliteConnection};
@@ -18,6 +19,7 @@ use super::schema::Tables;
 use super::sql::Sql;
 use super::state::{State, Work};
 use super::store::Store;
+use crate::broker::base::Held;
 use crate::broker::delivery::Settlement;
 use crate::sqlite::{Kind, Location, OpenOptions, SqliteError, Watch, announce, open};
 
@@ -32,6 +34,9 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// How often to see whether a full channel has room again.
 const LOOK_FOR_ROOM: Duration = Duration::from_millis(5);
+
+/// What a lost connection held, for those who ask the broker.
+pub(super) type Orphans = Arc<Mutex<Vec<Held>>>;
 
 /// Messages taken for a subscription, with the queue of each.
 pub(super) type Batch = (u64, Vec<(String, Taken)>);
@@ -53,6 +58,7 @@ pub(super) struct Engine {
     requests: mpsc::Receiver<Request>,
     settlements: mpsc::UnboundedReceiver<Settlement>,
     pub(super) settle: mpsc::UnboundedSender<Settlement>,
+    orphans: Orphans,
     lost: watch::Sender<Option<SqliteError>>,
     pub(super) state: State,
 }
@@ -74,6 +80,7 @@ impl Engine {
         lease: Duration,
         requests: mpsc::Receiver<Request>,
         lost: watch::Sender<Option<SqliteError>>,
+        orphans: Orphans,
     ) -> Result<Self, SqliteError> {
         let (mut connection, path) = open(location.path(), options).await?;
         tables
@@ -94,6 +101,7 @@ impl Engine {
             settlements,
             settle,
             lost,
+            orphans,
             state: State::default(),
         })
     }
@@ -117,6 +125,7 @@ impl Engine {
             End::Lost(error) => {
                 debug!(file = %self.path.display(), %error, "connection lost");
                 self.state.subscriptions.clear();
+                *self.orphans.lock().unwrap_or_else(PoisonError::into_inner) = self.state.orphans();
                 let _ = self.lost.send(Some(error.clone()));
                 while let Ok(request) = self.requests.try_recv() {
                     request.refuse(&error);

@@ -68,7 +68,7 @@ pub(super) async fn take_for(
 }
 
 /// The local time as SQLAlchemy writes it; kombu stamps what it takes in this way.
-fn wall_clock() -> String {
+pub(super) fn wall_clock() -> String {
     jiff::Zoned::now()
         .strftime("%Y-%m-%d %H:%M:%S.%6f")
         .to_string()

@@ -7,7 +7,7 @@
 //! - **Delivery.** A message that is held is invisible to all others, Python consumers included. It comes back, marked
 //!   redelivered and in its old place, when its holder gives it back, closes, dies (noticed within seconds on the same
 //!   machine) or lets its lease of 25 s run out. Settlements name the delivery, not the message, so a process that was
-//!   stopped and wakes cannot settle what its successor holds.
+//!   stopped and wakes cannot settle what its successor holds. What nobody else has taken in the meantime, it takes over again.
 //! - **Priorities.** 0 to 9, all ten told apart; 0, the default, is the most urgent, as on Redis, so that a project moves
 //!   between the two unchanged. Python consumers of the same file take messages in order of arrival.
 //! - **Python consumers** never delete what they take, and a crash of one loses it; nothing of ours can change that.
@@ -23,6 +23,7 @@
 //! | `lease` | seconds after which the messages of a consumer that does not renew its lease come back (25) |
 //! | `synchronous` | `normal` or `full`: whether each commit waits for the disk |
 
+mod adopt;
 mod callers;
 mod consumers;
 mod deliveries;
@@ -41,18 +42,19 @@ mod store;
 mod subscription;
 mod transaction;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
-use self::engine::Engine;
+use self::engine::{Engine, Orphans};
 use self::request::Request;
 use self::schema::Tables;
-use super::base::{Broker, Capabilities, Destination, Routed};
+use super::base::{Broker, Capabilities, Destination, Held, Routed};
 use super::consumer::Consumer;
+use super::delivery::Acker;
 use super::error::BrokerError;
 use super::registry::Options;
 use super::url::BrokerUrl;
@@ -100,6 +102,7 @@ pub(super) struct SqliteBroker {
     uri: String,
     requests: mpsc::Sender<Request>,
     lost: watch::Receiver<Option<SqliteError>>,
+    orphans: Orphans,
     deadline: Duration,
     thread: tokio::sync::Mutex<Option<Thread>>,
 }
@@ -137,10 +140,22 @@ pub(super) async fn connect(
     };
     let (requests, receiver) = mpsc::channel(REQUESTS);
     let (lost_sender, lost) = watch::channel(None);
+    let orphans = Orphans::default();
+    let held = Arc::clone(&orphans);
     let (opened, open_result) = oneshot::channel();
     // It ends by itself when the broker is closed or dropped.
     let thread = Thread::spawn("sqlite-broker", move || async move {
-        match Engine::open(&location, &open, &tables, lease, receiver, lost_sender).await {
+        match Engine::open(
+            &location,
+            &open,
+            &tables,
+            lease,
+            receiver,
+            lost_sender,
+            held,
+        )
+        .await
+        {
             Ok(engine) => {
                 let _ = opened.send(Ok(()));
                 engine.run().await;
@@ -155,6 +170,7 @@ pub(super) async fn connect(
         uri: url.reveal().to_owned(),
         requests,
         lost,
+        orphans,
         deadline: lock_timeout + SLACK,
         thread: tokio::sync::Mutex::new(Some(thread)),
     }))
@@ -300,6 +316,16 @@ impl Broker for SqliteBroker {
 
     async fn queues(&self) -> Result<Vec<String>, BrokerError> {
         self.ask(Request::Queues).await
+    }
+
+    fn held(&self) -> Vec<Held> {
+        let orphans = self.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        orphans.clone()
+    }
+
+    async fn adopt(&self, held: &[Held]) -> Result<Vec<Acker>, BrokerError> {
+        let held = held.to_vec();
+        self.ask(|answer| Request::Adopt(held, answer)).await
     }
 
     async fn lost(&self) -> BrokerError {

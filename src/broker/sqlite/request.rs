@@ -2,9 +2,11 @@
 
 use tokio::sync::oneshot;
 
+use super::adopt::Orphan;
 use super::subscription::Subscription;
-use crate::broker::base::{Destination, Routed};
+use crate::broker::base::{Destination, Held, Routed};
 use crate::broker::consumer::Consumer;
+use crate::broker::delivery::Acker;
 use crate::protocol::{Message, Queue};
 use crate::sqlite::SqliteError;
 
@@ -17,6 +19,7 @@ pub(super) enum Request {
     DeleteQueue(Box<Queue>, Answer<()>),
     Publish(Vec<(Destination, Message)>, Answer<Vec<Routed>>),
     Consume(Vec<Queue>, u32, Answer<Consumer>),
+    Adopt(Vec<Held>, Answer<Vec<Acker>>),
     Purge(String, Answer<Option<u64>>),
     Length(String, Answer<Option<u64>>),
     Unacked(Answer<u64>),
@@ -29,6 +32,7 @@ pub(super) enum Done {
     Unit(Answer<()>),
     Routed(Answer<Vec<Routed>>, Vec<Routed>),
     Consumer(Answer<Consumer>, Box<(Subscription, Consumer)>),
+    Adopted(Answer<Vec<Acker>>, Vec<Orphan>),
     Count(Answer<Option<u64>>, Option<u64>),
     Unacked(Answer<u64>, u64),
     Names(Answer<Vec<String>>, Vec<String>),
@@ -42,6 +46,7 @@ impl Request {
                 drop(answer.send(Err(error)));
             }
             Self::Publish(_, answer) => drop(answer.send(Err(error))),
+            Self::Adopt(_, answer) => drop(answer.send(Err(error))),
             Self::Consume(_, _, answer) => drop(answer.send(Err(error))),
             Self::Purge(_, answer) | Self::Length(_, answer) => drop(answer.send(Err(error))),
             Self::Unacked(answer) => drop(answer.send(Err(error))),
@@ -62,6 +67,7 @@ impl Done {
         match self {
             Self::Unit(answer) => drop(answer.send(Err(error))),
             Self::Routed(answer, _) => drop(answer.send(Err(error))),
+            Self::Adopted(answer, _) => drop(answer.send(Err(error))),
             Self::Consumer(answer, _) => drop(answer.send(Err(error))),
             Self::Count(answer, _) => drop(answer.send(Err(error))),
             Self::Unacked(answer, _) => drop(answer.send(Err(error))),

@@ -88,12 +88,18 @@ statements! {
         WHERE id IN (SELECT message_id FROM {o}unacked WHERE delivery IN (SELECT value FROM json_each(?1))) ORDER BY id";
     restore_held = "UPDATE {m} SET visible = 1, timestamp = NULL, version = version + 1, payload = {redelivered} \
         WHERE id IN (SELECT message_id FROM {o}unacked WHERE delivery IN (SELECT value FROM json_each(?1)))";
+    is_message = "SELECT EXISTS (SELECT 1 FROM {m} WHERE id = ?1 AND CASE WHEN typeof(payload) = 'text' AND json_valid(payload) \
+        THEN json_extract(payload, '$.properties.delivery_tag') END = ?2)";
+    adopt_held = "UPDATE {o}unacked SET consumer = ?4 WHERE delivery = ?1 AND message_id = ?2 AND consumer = ?3";
+    take_again = "UPDATE {m} SET visible = 0, timestamp = ?2, version = version + 1 WHERE id = ?1 AND visible = 1";
+    hold_again = "INSERT OR REPLACE INTO {o}unacked (delivery, message_id, consumer) VALUES (?1, ?2, ?3)";
     release_held = "DELETE FROM {o}unacked WHERE delivery IN (SELECT value FROM json_each(?1))";
     count_unacked = "SELECT count(*) FROM {o}unacked";
 
     // Consumers.
     add_consumer = "INSERT INTO {o}consumer (place, pid, started, deadline) VALUES (?1, ?2, ?3, ?4) RETURNING id";
     renew_consumer = "UPDATE {o}consumer SET deadline = ?2 WHERE id = ?1";
+    is_consumer = "SELECT EXISTS (SELECT 1 FROM {o}consumer WHERE id = ?1)";
     consumers = "SELECT id, place, pid, started, deadline FROM {o}consumer WHERE id <> ?1";
     restore_of_consumer = "UPDATE {m} SET visible = 1, timestamp = NULL, version = version + 1, payload = {redelivered} \
         WHERE id IN (SELECT message_id FROM {o}unacked WHERE consumer = ?1)";

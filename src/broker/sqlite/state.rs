@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::adopt::Orphan;
+use super::deliveries::Place;
 use super::request::{Answer, Request};
 use super::subscription::{CHANNEL, Source, Subscription};
+use crate::broker::base::Held;
 use crate::broker::consumer::Consumer;
 use crate::broker::delivery::{Settle, Settlement};
 use crate::protocol::Queue;
@@ -19,6 +22,25 @@ pub(super) struct Work {
     pub(super) renew: bool,
 }
 
+/// A delivery that is out.
+#[derive(Debug)]
+pub(super) struct Out {
+    /// Whose prefetch it counts for; none if it was taken over from a lost connection.
+    pub(super) subscription: Option<u64>,
+    /// The row of its message.
+    pub(super) message: i64,
+    /// Its publisher's delivery tag; none if it cannot be read.
+    pub(super) tag: Option<String>,
+}
+
+/// A settlement that is not written yet.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) delivery: i64,
+    pub(super) how: Settle,
+    out: Out,
+}
+
 /// What the engine remembers.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -28,10 +50,10 @@ pub(super) struct State {
     pub(super) leased_until: Option<Instant>,
     pub(super) subscriptions: Vec<Subscription>,
     next_subscription: u64,
-    /// Delivery → subscription.
-    pub(super) held: HashMap<i64, u64>,
+    /// What is out, by its delivery.
+    pub(super) held: HashMap<i64, Out>,
     /// Settlements that are not written yet.
-    pub(super) pending: Vec<(i64, Settle)>,
+    pub(super) pending: Vec<Pending>,
     /// Messages may wait: the last fetch took all that it was allowed to, or has not been made.
     pub(super) more: bool,
     /// A locked or full file: no attempt before this.
@@ -65,13 +87,39 @@ impl State {
         let Ok(delivery) = settlement.delivery_tag.parse::<i64>() else {
             return;
         };
-        let Some(id) = self.held.remove(&delivery) else {
+        let Some(out) = self.held.remove(&delivery) else {
             return;
         };
-        self.pending.push((delivery, settlement.how));
-        if let Some(subscription) = self.subscriptions.iter_mut().find(|s| s.id == id) {
+        let id = out.subscription;
+        if let Some(subscription) = self.subscriptions.iter_mut().find(|s| Some(s.id) == id) {
             subscription.unsettled = subscription.unsettled.saturating_sub(1);
         }
+        self.pending.push(Pending {
+            delivery,
+            how: settlement.how,
+            out,
+        });
+    }
+
+    /// What is out, or was settled in vain, in the order of delivery: for the next connection to take over.
+    pub(super) fn orphans(&mut self) -> Vec<Held> {
+        let Some(consumer) = self.consumer else {
+            return Vec::new();
+        };
+        let settled = self.pending.drain(..).map(|p| (p.delivery, p.out));
+        let mut all: Vec<_> = self.held.drain().chain(settled).collect();
+        all.sort_unstable_by_key(|(delivery, _)| *delivery);
+        let orphan = |(delivery, out): (i64, Out)| {
+            Some(Orphan {
+                consumer,
+                place: Place {
+                    delivery,
+                    message: out.message,
+                },
+                tag: out.tag?,
+            })
+        };
+        all.into_iter().filter_map(orphan).map(Held::from).collect()
     }
 
     /// Whether messages wait for a receiver to read what it has.

@@ -6,18 +6,20 @@ use sqlx::Connection as _;
 use tokio::time::Instant;
 use tracing::debug;
 
+use super::adopt::Orphan;
 use super::engine::{Batch, Engine, now_ms};
 use super::fetch::take_for;
 use super::process::Process;
 use super::queues::is_copied;
 use super::request::{Done, Request};
+use super::state::Pending;
 use crate::broker::delivery::Settle;
 use crate::sqlite::{Kind, SqliteError};
 
 impl Engine {
     pub(super) async fn transaction(
         &mut self,
-        pending: &[(i64, Settle)],
+        pending: &[Pending],
         requests: &mut Vec<Request>,
         done: &mut Vec<Done>,
         fetch: bool,
@@ -37,20 +39,29 @@ impl Engine {
         let leased_until = Instant::now() + *lease;
         let c = &mut *transaction;
         let of = |how: Settle| -> Vec<i64> {
-            let held = pending.iter().filter(|(_, h)| *h == how);
-            held.map(|(delivery, _)| *delivery).collect()
+            let held = pending.iter().filter(|p| p.how == how);
+            held.map(|p| p.delivery).collect()
         };
+        let mut consumer = state.consumer;
+        if let Some(consumer) = consumer {
+            // Before anything is settled or taken: what is settled under a lost lease must not count as written, and
+            // what is taken under it would never come back.
+            let lives = if renew {
+                store.renew(c, consumer, now, deadline).await?
+            } else {
+                store.is_consumer(c, consumer).await?
+            };
+            if !lives {
+                return Err(Failure::Lease);
+            }
+        }
         store.drop_held(c, &of(Settle::Ack)).await?;
         store.drop_held(c, &of(Settle::Reject)).await?;
         store.requeue_held(c, &of(Settle::Requeue)).await?;
         store.restore_held(c, &of(Settle::Restore)).await?;
-        let mut consumer = state.consumer;
         if let Some(consumer) = consumer
             && renew
         {
-            if !store.renew(c, consumer, now, deadline).await? {
-                return Err(Failure::Lease);
-            }
             for dead in store.dead_consumers(c, consumer, now).await? {
                 debug!(consumer = dead, "restoring what a dead consumer held");
                 store.remove_consumer(c, dead).await?;
@@ -96,20 +107,29 @@ impl Engine {
                     done.push(Done::Consumer(answer, Box::new((subscription, receiver))));
                     let id = match consumer {
                         Some(id) => id,
-                        None => {
-                            let id = store.add_consumer(c, &Process::this(), deadline).await?;
-                            // Start with what others have left behind.
-                            for dead in store.dead_consumers(c, id, now).await? {
-                                store.remove_consumer(c, dead).await?;
-                            }
-                            store.sweep_passing(c, now).await?;
-                            consumer = Some(id);
-                            id
-                        }
+                        None => store.enter(c, now, deadline).await?,
                     };
+                    consumer = Some(id);
                     for queue in &queues {
                         store.subscribe(c, queue, id, now).await?;
                     }
+                }
+                Request::Adopt(held, answer) => {
+                    let orphans = held.iter().filter_map(Orphan::of).collect();
+                    let result = async {
+                        let id = match consumer {
+                            Some(id) => id,
+                            None => store.add_consumer(c, &Process::this(), deadline).await?,
+                        };
+                        consumer = Some(id);
+                        store.adopt(c, id, orphans).await
+                    };
+                    let result = result.await;
+                    done.push(Done::Adopted(
+                        answer,
+                        result.as_ref().cloned().unwrap_or_default(),
+                    ));
+                    result?;
                 }
                 // Answered by reading, or the loop's own.
                 Request::Length(..)
