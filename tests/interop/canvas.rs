@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::harness::{Python, PythonWorker, Rcelery, Store};
-use super::{on_both, rust_worker};
+use super::harness::{Python, PythonWorker, Rcelery, Store, patience};
+use super::{NODE, on_both, rust_worker};
 
 on_both!(
     links_are_called_with_the_result_or_the_failed_id
@@ -11,6 +11,8 @@ on_both!(
     groups_and_chords_complete
     a_chord_with_a_failing_part_fails_its_body
     nested_canvas_completes
+    a_failing_body_that_is_a_chain_ends_as_a_whole
+    the_queue_of_a_chain_is_that_of_its_first_task
     demo_tasks_can_be_chained_and_joined
 );
 
@@ -163,6 +165,83 @@ two = (group(add.s(1, 1), add.s(2, 2)) | xsum.s() | group(add.s(1), add.s(2)) | 
 "#,
     );
     assert_eq!(mapped, json!([[1, 2], [3, 7], [[0, 2], [4, 6], [8, 10]]]));
+}
+
+fn a_failing_body_that_is_a_chain_ends_as_a_whole(store: &Store) {
+    let (_program, _worker) = rust_worker(store, &[]);
+    let mut py = Python::on(store);
+    let of_body = py.run(
+        r#"
+handler, late = errback.s().set(task_id=uuid()), errback.s().set(task_id=uuid())
+steps = [xsum.s(), fail.si("the body").on_error(handler), add.s(1).on_error(late)]
+ids = [step.set(task_id=uuid()).id for step in steps]
+chord([add.s(1, 1), add.s(2, 2)])(chain(*steps))
+[[outcome(at(id)) for id in ids], get(at(handler.id)) == f"handled {ids[1]}", at(late.id).state]
+"#,
+    );
+    let failed = json!(["FAILURE", "ValueError", ["the body"]]);
+    assert_eq!(
+        of_body,
+        json!([[["SUCCESS", 6], failed, failed], true, "PENDING"])
+    );
+    let of_header = py.run(
+        r#"
+steps = [xsum.s(), add.s(1), identity.s()]
+ids = [step.set(task_id=uuid()).id for step in steps]
+chord([add.s(1, 1), fail.si("a part")])(chain(*steps))
+[outcome(at(id))[:2] for id in reversed(ids)]
+"#,
+    );
+    let failed = json!(["FAILURE", "ChordError"]);
+    assert_eq!(of_header, json!([failed, failed, failed]));
+}
+
+fn the_queue_of_a_chain_is_that_of_its_first_task(store: &Store) {
+    let mut py = Python::on(store);
+    let (_program, _worker) = rust_worker(store, &["-n", "side@test", "-Q", "side"]);
+    let first = py.run(
+        r#"
+end = chain(whoami.si(), whoami.si()).set(queue="side")()
+first = get(end.parent)["hostname"]
+[first, until(lambda: waiting() == 1), end.state]
+"#,
+    );
+    assert_eq!(first, json!(["side@test", true, "PENDING"]));
+    let (_program, _rest) = rust_worker(store, &[]);
+    assert_eq!(py.run("get(end)['hostname']"), NODE);
+}
+
+/// `celery.chord_unlock` is all that looks after its chord: it outlasts its back end.
+#[test]
+fn a_chord_that_is_polled_waits_for_its_back_end() {
+    let mut store = Store::redis();
+    // Messages go another way, so that the worker stays connected.
+    store.broker = format!("sqla+sqlite:///{}", store.file("messages.db").display());
+    let (_program, mut worker) = rust_worker(&store, &[]);
+    let mut py = Python::on(&store);
+    // Celery itself sends this where a back end cannot count; on Redis it counts.
+    py.run(
+        r#"
+parts = [add.delay(1, 1), at(uuid())]
+body = xsum.s().set(task_id=uuid())
+assert get(parts[0]) == 2
+unlock = app.signature("celery.chord_unlock", args=(uuid(), dict(body)),
+                       kwargs={"result": [part.as_tuple() for part in parts], "interval": 0.2})
+unlock.apply_async()
+"#,
+    );
+    worker.wait_for("Task celery.chord_unlock", patience());
+    store.server().stop();
+    worker.wait_for("can't read its parts", patience());
+    store.server().start_again();
+    let joined = py.run(
+        r#"
+add.apply_async((2, 2), task_id=parts[1].id)
+until(lambda: at(body.id).successful(), 30) and at(body.id).result
+"#,
+    );
+    assert_eq!(joined, 6, "{worker:?}");
+    worker.terminate().exit(0);
 }
 
 /// The issue's own words: a chain and a chord of rcelery's tasks, sent by Python, complete.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::harness::{
@@ -184,6 +185,54 @@ fn orphans_of_a_killed_worker_are_restored_by_the_other_kind() {
     py.run("time.sleep(3.2)");
     let _python = PythonWorker::with(&store, &short, &["-P", "solo"]);
     assert_eq!(py.run("get(lost, 60)"), 2, "rcelery died, Python runs it");
+}
+
+/// A worker that is stopped for longer than its lease, e.g. by a debugger, keeps what nobody else has taken.
+#[test]
+fn a_task_that_outlives_a_pause_of_its_worker_runs_once() {
+    let store = Store::sqlite();
+    let file = store.file("ran");
+    let short = r#"{"lease": 1}"#;
+    let program = Rcelery::example("interop_worker")
+        .with(&store)
+        .env("CELERY_BROKER_TRANSPORT_OPTIONS", short);
+    let mut worker = program.worker(&["-n", NODE, "-c", "1"]);
+    let mut py = Python::on(&store);
+    py.run(&format!(
+        r#"
+import sqlite3
+path = {file:?}
+task = late.delay(path, 1, 0.5)
+assert until(lambda: marks(path))
+def is_free():
+    """Whether nobody was stopped in the middle of a transaction."""
+    file = sqlite3.connect(app.conf.broker_url.removeprefix("sqla+sqlite:///"), timeout=0.2)
+    try:
+        file.execute("BEGIN IMMEDIATE")
+        return True
+    except sqlite3.OperationalError:
+        return False
+    finally:
+        file.close()
+"#
+    ));
+    eventually("it is stopped outside of a transaction", patience(), || {
+        worker.signal(Signal::SIGSTOP);
+        if py.run("is_free()") == true {
+            return Ok(());
+        }
+        worker.signal(Signal::SIGCONT);
+        Err("the file is locked".to_owned())
+    });
+    // It consumes something else, and sees that the lease of the other has run out.
+    let _other = program.worker(&["-n", "other@test", "-Q", "other"]);
+    assert_eq!(py.run("until(lambda: waiting() == 1)"), true);
+    worker.signal(Signal::SIGCONT);
+    worker.wait_for("Connection to broker lost", patience());
+    assert_eq!(py.run("get(task)"), 1);
+    assert_eq!(py.run("get(late.delay(path, 2))"), 2, "{worker:?}");
+    assert_eq!(py.run("[waiting(), marks(path)]"), json!([0, [1, 2]]));
+    worker.terminate().exit(0);
 }
 
 #[test]

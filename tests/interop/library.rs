@@ -8,11 +8,15 @@ use rcelery::protocol::{Map, State, Value};
 use rcelery::result::ResultError;
 use rcelery::task::{Context, Task, TaskResult};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::harness::{PythonWorker, Store};
+use super::harness::{Python, PythonWorker, Store};
 use super::on_both;
 
-on_both!(typed_calls_are_run_by_python);
+on_both!(
+    typed_calls_are_run_by_python
+    the_queue_of_a_chain_is_that_of_its_first_task
+);
 
 /// The Python task's signature: this program sends it and never runs it.
 #[derive(Serialize, Deserialize)]
@@ -37,11 +41,36 @@ fn typed_calls_are_run_by_python(store: &Store) {
         .block_on(calls(store));
 }
 
-async fn calls(store: &Store) {
+fn app(store: &Store) -> App {
     let mut settings = Settings::default();
     settings.broker_url = Some(store.broker.clone());
     settings.result_backend = Some(store.backend.clone());
-    let app = App::new().task::<Add>().configure(settings);
+    App::new().task::<Add>().configure(settings)
+}
+
+/// As in Celery, which sends the first step with the chain's options and the others with their own.
+fn the_queue_of_a_chain_is_that_of_its_first_task(store: &Store) {
+    let _side = PythonWorker::with(store, &json!({}), &["-P", "solo", "-Q", "side"]);
+    let mut py = Python::on(store);
+    let sent = async {
+        let app = app(store);
+        let step = app.partial::<Add>().kwarg("y", &10);
+        let chain = app.signature(Add { x: 1, y: 2 }) | step;
+        let end = chain.queue("side").apply_async().await.unwrap();
+        let ids = (end.parent().unwrap().id().to_owned(), end.id().to_owned());
+        app.close().await;
+        ids
+    };
+    let (first, last) = tokio::runtime::Runtime::new().unwrap().block_on(sent);
+    let halfway =
+        format!("[get(at({first:?})), until(lambda: waiting() == 1), at({last:?}).state]");
+    assert_eq!(py.run(&halfway), json!([3, true, "PENDING"]));
+    let _rest = PythonWorker::on(store);
+    assert_eq!(py.run(&format!("get(at({last:?}))")), 13);
+}
+
+async fn calls(store: &Store) {
+    let app = app(store);
     let patience = Some(Duration::from_secs(20));
 
     let sum = app.delay(Add { x: 1, y: 2 }).await.unwrap();
