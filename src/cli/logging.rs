@@ -127,6 +127,14 @@ impl Log<'_> {
     }
 }
 
+/// Says in a log that is a file what ended the worker: who reads it later has not seen stderr.
+pub(crate) fn note_fatal(report: &Report) {
+    if !TO_STDERR.load(Ordering::Relaxed) {
+        let message = report.chain.join(": ");
+        tracing::error!(critical = true, "Unrecoverable error: {message}");
+    }
+}
+
 /// Says in JSON what ended the worker, or kept it from starting: in its log, and on stderr.
 pub(crate) fn fatal(report: &Report) {
     const EVENT: &str = "worker.failed";

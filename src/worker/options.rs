@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::protocol::{Nodename, Queue};
+use crate::task::TimeLimits;
 
 /// How a worker is asked to run. What is `None` or false follows the settings.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +59,12 @@ pub struct Info {
     pub transport: String,
     /// The result back end, password masked.
     pub results: String,
+    /// How results are written (`result_serializer`).
+    pub result_serializer: String,
+    /// How long results are kept (`result_expires`); none means for ever.
+    pub result_expires: Option<Duration>,
+    /// Time limits of tasks that have none of their own.
+    pub limits: TimeLimits,
     /// Slots.
     pub concurrency: usize,
     /// `threads` or `solo`.

@@ -98,6 +98,12 @@ impl Worker {
             app: app.name().to_owned(),
             transport: broker::as_uri(&app.read_url()?),
             results: app.backend().await?.as_uri(),
+            result_serializer: settings.result_serializer.clone(),
+            result_expires: settings.result_expires.filter(|e| !e.is_zero()),
+            limits: TimeLimits {
+                soft: options.soft_time_limit.or(settings.task_soft_time_limit),
+                hard: options.time_limit.or(settings.task_time_limit),
+            },
             concurrency,
             pool: if options.solo { "solo" } else { "threads" },
             autoscale: options.autoscale,
@@ -368,13 +374,6 @@ impl Worker {
         ));
         let state = Arc::clone(&self.state);
         state.lock().autoscale = self.info.autoscale;
-        let limits = TimeLimits {
-            soft: self
-                .options
-                .soft_time_limit
-                .or(settings.task_soft_time_limit),
-            hard: self.options.time_limit.or(settings.task_time_limit),
-        };
         let disable_prefetch = self.options.disable_prefetch || settings.worker_disable_prefetch;
         let core = Core {
             tasks: Arc::new(self.tasks.clone()),
@@ -389,7 +388,7 @@ impl Worker {
             shutdown,
             accept,
             zone: settings.time_zone(),
-            limits,
+            limits: self.info.limits,
             prefetch_multiplier: if disable_prefetch {
                 1
             } else {
@@ -488,11 +487,17 @@ async fn connect(core: &Core, is_first: bool) -> Result<Option<Arc<dyn Broker>>,
             return Err(error.into());
         }
         if !retries {
+            // The name that Celery's line has.
+            let setting = if is_first {
+                "broker_connection_retry_on_startup"
+            } else {
+                "broker_connection_retry"
+            };
             tracing::error!(
                 critical = true,
                 event = "worker.gave_up",
-                "Retrying to establish a connection to the message broker after a connection loss has been disabled. \
-                 Shutting down..."
+                "Retrying to establish a connection to the message broker after a connection loss has been disabled \
+                 (app.conf.{setting}=False). Shutting down..."
             );
             return Err(WorkerError::GaveUp(error));
         }

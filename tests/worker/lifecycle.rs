@@ -3,13 +3,15 @@
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::fixture::{Client, Marks, app, on_both, start};
+use crate::fixture::{Client, Marks, Start as _, app, on_both, start};
 use crate::harness::{Rcelery, Store, eventually, in_time, patience, secs};
 
 on_both!(
     term_lets_a_running_task_finish
     quit_gives_a_running_task_back
     two_hundred_tasks_over_stops_and_starts
+    hup_starts_the_worker_anew
+    a_stop_that_waits_says_for_what
 );
 
 #[test]
@@ -185,11 +187,62 @@ fn quit_of_an_idle_worker_is_no_failure() {
     worker.wait(secs(5)).exit(0);
 }
 
+/// Every ten seconds; the second TERM changes nothing.
+fn a_stop_that_waits_says_for_what(store: &mut Store) {
+    let (client, marks) = (Client::on(store), Marks::new(store));
+    let worker = start(store, &["-c", "2"]);
+    let a = client.delay("w.mark", &json!([marks.path(), "a", 12]));
+    let b = client.delay("w.mark", &json!([marks.path(), "b", 12]));
+    marks.wait("start a");
+    marks.wait("start b");
+    worker.signal(Signal::SIGTERM);
+    let out = worker.wait(secs(60));
+    out.exit(0);
+    let said: Vec<&str> = out
+        .stderr
+        .lines()
+        .filter(|l| l.contains("waiting for"))
+        .collect();
+    assert!(!said.is_empty(), "{out:?}");
+    assert!(
+        said[0].contains("WARNING/MainProcess] waiting for 2 tasks: "),
+        "{out:?}"
+    );
+    for id in [&a, &b] {
+        let at = said[0]
+            .split(&format!("w.mark[{id}] "))
+            .nth(1)
+            .unwrap_or_default();
+        let (seconds, _) = at.split_once(" s").unwrap_or_default();
+        assert!(seconds.parse::<u64>().is_ok_and(|s| s >= 9), "{out:?}");
+    }
+    assert_eq!((marks.count("end a"), marks.count("end b")), (1, 1));
+}
+
+/// Services that can only send TERM ask for a cold stop with it.
 #[test]
-fn hup_starts_the_worker_anew() {
+fn term_is_quit_where_the_environment_says_so() {
     let store = Store::redis();
     let (client, marks) = (Client::on(&store), Marks::new(&store));
-    let mut worker = start(&store, &["--pidfile", "w.pid"]);
+    let worker = app(&store).env("REMAP_SIGTERM", "SIGQUIT").start(&[]);
+    client.delay("w.mark", &json!([marks.path(), "a", 60]));
+    marks.wait("start a");
+    worker.signal(Signal::SIGTERM);
+    let out = worker.wait(patience());
+    out.exit(1);
+    assert!(
+        out.stdout.contains("worker: Cold shutdown (MainProcess)"),
+        "{out:?}"
+    );
+    assert_eq!(client.waiting("celery"), 1, "{out:?}");
+    let idle = app(&store).env("REMAP_SIGTERM", "SIGQUIT");
+    idle.run(&["purge", "-f"]).ok();
+    idle.start(&[]).terminate().exit(0);
+}
+
+fn hup_starts_the_worker_anew(store: &mut Store) {
+    let (client, marks) = (Client::on(store), Marks::new(store));
+    let mut worker = start(store, &["--pidfile", "w.pid"]);
     let id = client.delay("w.mark", &json!([marks.path(), "a", 0.5]));
     marks.wait("start a");
     worker.signal(Signal::SIGHUP);

@@ -277,7 +277,7 @@ fn a_worker_that_waits_for_redis_can_be_stopped() {
         let mut worker = program.starting_worker(&[]);
         worker.wait_for("Trying again in 2.00 seconds... (1/100)", patience());
         worker.signal(signal);
-        in_time(secs(1), || worker.wait(patience()).exit(0).clone());
+        in_time(secs(5), || worker.wait(patience()).exit(0).clone());
     }
 }
 
@@ -288,7 +288,7 @@ fn a_worker_whose_redis_is_gone_can_be_stopped() {
     store.server().stop();
     worker.wait_for("Trying again in", patience());
     worker.signal(Signal::SIGTERM);
-    in_time(secs(2), || worker.wait(patience()).exit(0).clone());
+    in_time(secs(5), || worker.wait(patience()).exit(0).clone());
 }
 
 #[test]
@@ -307,11 +307,11 @@ fn a_stopped_worker_does_not_wait_long_for_a_frozen_redis() {
 fn a_wrong_password_ends_the_start_at_once() {
     let mut store = Store::on(RedisServer::with(&["--requirepass", "secret"]));
     let program = app(&store);
-    let out = in_time(secs(2), || program.run(&["worker"]));
+    let out = in_time(secs(5), || program.run(&["worker"]));
     out.exit(77);
     assert!(!out.stderr.contains("Trying again"), "{out:?}");
     store.broker = store.broker.replace("redis://", "redis://:wrong@");
-    let out = in_time(secs(2), || app(&store).run(&["worker"]));
+    let out = in_time(secs(5), || app(&store).run(&["worker"]));
     out.exit(77);
     assert!(
         !out.stderr.contains("wrong@") && !out.stdout.contains("wrong@"),
@@ -332,14 +332,34 @@ fn a_worker_that_may_not_retry_gives_up() {
     out.exit(69);
     assert!(
         out.stderr.contains(
-            "CRITICAL/MainProcess] Retrying to establish a connection to the message broker after a connection loss has been disabled"
+            "CRITICAL/MainProcess] Retrying to establish a connection to the message broker after a connection loss has been disabled (app.conf.broker_connection_retry_on_startup=False). Shutting down...\n"
         ),
         "{out:?}"
     );
-    let out = in_time(secs(5), || {
-        program.run(&["worker", "--set", "broker_connection_max_retries=1"])
-    });
+    let out = program.run(&["worker", "--set", "broker_connection_max_retries=1"]);
     out.exit(69);
+    assert_eq!(
+        out.stderr
+            .lines()
+            .filter(|l| l.starts_with("error: "))
+            .count(),
+        1,
+        "one line, no traceback: {out:?}"
+    );
+    // Who reads the log of a daemon has not seen its stderr.
+    let args = [
+        "worker",
+        "-f",
+        "w.log",
+        "--set",
+        "broker_connection_max_retries=1",
+    ];
+    program.run(&args).exit(69);
+    let log = std::fs::read_to_string(program.home().join("w.log")).expect("a log");
+    assert!(
+        log.contains("CRITICAL/MainProcess] Unrecoverable error: gave up connecting to the broker"),
+        "{log}"
+    );
 }
 
 /// Another worker beside it finishes all 2,000, late ack, though one is killed again and again.

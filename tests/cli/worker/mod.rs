@@ -1,6 +1,8 @@
 //! `rcelery worker`.
 
 mod json;
+mod refusals;
+mod terminal;
 mod watching;
 
 use std::fs;

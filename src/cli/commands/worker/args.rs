@@ -89,7 +89,12 @@ pub(crate) struct WorkerArgs {
     pub(super) optimization: Option<String>,
 
     /// Deliveries to hold per slot; 0 means no limit
-    #[arg(long, value_name = "N", help_heading = "Worker options")]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Worker options"
+    )]
     pub(super) prefetch_multiplier: Option<u32>,
 
     /// Take a message only for a free slot
@@ -97,7 +102,7 @@ pub(crate) struct WorkerArgs {
     pub(super) disable_prefetch: bool,
 
     /// How many tasks run at a time; `auto` or 0 means as many as there are CPUs
-    #[arg(short, long, value_name = "N", value_parser = concurrency, help_heading = "Pool options")]
+    #[arg(short, long, value_name = "N", value_parser = concurrency, allow_negative_numbers = true, help_heading = "Pool options")]
     pub(super) concurrency: Option<usize>,
 
     /// Kind of pool: threads or solo; Celery's other names mean threads
@@ -157,6 +162,7 @@ pub(crate) struct WorkerArgs {
         long,
         value_name = "QUEUES",
         value_delimiter = ',',
+        value_parser = queue_name,
         help_heading = "Queue options"
     )]
     pub(super) queues: Vec<String>,
@@ -167,6 +173,7 @@ pub(crate) struct WorkerArgs {
         long,
         value_name = "QUEUES",
         value_delimiter = ',',
+        value_parser = queue_name,
         help_heading = "Queue options"
     )]
     pub(super) exclude_queues: Vec<String>,
@@ -280,6 +287,14 @@ pub(crate) struct WorkerArgs {
     pub(super) settings: Vec<String>,
 }
 
+/// One of a list: `-Q "a, b"` has two.
+fn queue_name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("a queue has no name: expected NAME,NAME".to_owned()),
+        name => Ok(name.to_owned()),
+    }
+}
+
 fn concurrency(text: &str) -> Result<usize, String> {
     match text {
         "auto" => Ok(0),
@@ -377,6 +392,12 @@ mod tests {
         assert_eq!(concurrency("auto"), Ok(0));
         assert_eq!(concurrency("8"), Ok(8));
         assert!(concurrency("-1").is_err());
+    }
+
+    #[test]
+    fn queue_names_are_trimmed_and_never_empty() {
+        assert_eq!(queue_name(" video "), Ok("video".to_owned()));
+        assert!(queue_name(" ").is_err() && queue_name("").is_err());
     }
 
     #[test]

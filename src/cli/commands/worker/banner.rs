@@ -1,11 +1,13 @@
 //! What a worker says of itself when it starts: Celery's banner in a pipe, a tidier one on a terminal.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::Zoned;
 
 use crate::cli::logging::LogLevel;
 use crate::cli::output::colour::paint;
+use crate::cli::output::table::printable;
 use crate::worker::Info;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -78,6 +80,9 @@ pub(super) fn classic(info: &Info, level: LogLevel, now: &Zoned) -> String {
     text
 }
 
+/// Columns before the value of a row.
+const INDENT: usize = 15;
+
 /// The banner of a terminal, at most `columns` wide.
 pub(super) fn terminal(
     info: &Info,
@@ -86,24 +91,78 @@ pub(super) fn terminal(
     columns: usize,
     colour: bool,
 ) -> String {
-    let title = format!(
-        "rcelery {VERSION} · {} · {} {} · pid {}",
-        info.nodename,
-        std::env::consts::OS,
-        std::env::consts::ARCH,
-        std::process::id()
-    );
+    let mut text = String::new();
     let time = now.strftime("%Y-%m-%d %H:%M:%S").to_string();
-    let gap = columns
-        .saturating_sub(title.chars().count() + time.len())
-        .max(2);
-    let mut text = format!("{}{}{time}\n", paint(colour, "1", &title), " ".repeat(gap));
-    let mut row = |label: &str, value: &str| {
-        let label = paint(colour, "36", &format!("{label:<12}"));
-        let _ = writeln!(text, "  {label} {value}");
+    let title = title(info, columns.saturating_sub(time.len() + 2));
+    let gap = columns.saturating_sub(title.chars().count() + time.len());
+    let _ = match gap {
+        0 | 1 => writeln!(text, "{}", paint(colour, "1", &title)),
+        gap => writeln!(
+            text,
+            "{}{}{time}",
+            paint(colour, "1", &title),
+            " ".repeat(gap)
+        ),
     };
-    row("transport", &info.transport);
-    row("results", &info.results);
+    let width = columns.saturating_sub(INDENT).max(10);
+    let mut row = |label: &str, parts: &[String], gap: &str| {
+        for (i, line) in wrap(parts, gap, width).iter().enumerate() {
+            let label = if i == 0 { label } else { "" };
+            let label = paint(colour, "36", &format!("{label:<12}"));
+            let _ = writeln!(text, "  {label} {line}");
+        }
+    };
+    row("transport", std::slice::from_ref(&info.transport), "");
+    let kept = match info.result_expires {
+        Some(time) => format!("expires {}", short(time)),
+        None => "kept for ever".to_owned(),
+    };
+    let kept = format!("({}, {kept})", info.result_serializer);
+    let results = if info.results.starts_with("disabled") {
+        vec![info.results.clone()]
+    } else {
+        vec![info.results.clone(), kept]
+    };
+    row("results", &results, " ");
+    row("concurrency", &load(info), "   ");
+    for (i, queue) in info.queues.iter().enumerate() {
+        let exchange = format!("{}({})", queue.exchange.name, queue.exchange.kind.as_str());
+        let parts = [
+            printable(&queue.name),
+            printable(&format!("→ {exchange}")),
+            printable(&format!("key={}", queue.routing_key)),
+        ];
+        row(if i == 0 { "queues" } else { "" }, &parts, " ");
+    }
+    let tasks: Vec<String> = info
+        .tasks
+        .iter()
+        .filter(|t| level == LogLevel::Debug || !t.starts_with("celery."))
+        .map(|t| printable(t))
+        .collect();
+    row(&format!("tasks ({})", tasks.len()), &tasks, "  ");
+    text
+}
+
+/// As much of program, node, system and process as fits.
+fn title(info: &Info, width: usize) -> String {
+    let parts = [
+        format!("rcelery {VERSION}"),
+        info.nodename.to_string(),
+        format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        format!("pid {}", std::process::id()),
+    ];
+    let mut title = parts[..2].join(" · ");
+    for part in &parts[2..] {
+        let longer = format!("{title} · {part}");
+        if longer.chars().count() <= width {
+            title = longer;
+        }
+    }
+    title
+}
+
+fn load(info: &Info) -> Vec<String> {
     let slots = match info.autoscale {
         Some((max, min)) => format!("{min} to {max}"),
         None => info.concurrency.to_string(),
@@ -113,44 +172,44 @@ pub(super) fn terminal(
         n => (info.concurrency.saturating_mul(n as usize)).to_string(),
     };
     let events = if info.task_events { "on" } else { "off (-E)" };
-    row(
-        "concurrency",
-        &format!(
-            "{slots} ({})   prefetch {prefetch}   events {events}",
-            info.pool
-        ),
-    );
-    for (i, queue) in info.queues.iter().enumerate() {
-        let label = if i == 0 { "queues" } else { "" };
-        let exchange = format!("{}({})", queue.exchange.name, queue.exchange.kind.as_str());
-        row(
-            label,
-            &format!("{} → {exchange} key={}", queue.name, queue.routing_key),
-        );
-    }
-    let tasks: Vec<&str> = info
-        .tasks
-        .iter()
-        .map(String::as_str)
-        .filter(|t| level == LogLevel::Debug || !t.starts_with("celery."))
-        .collect();
-    let label = format!("tasks ({})", tasks.len());
-    for (i, line) in wrap(&tasks, columns.saturating_sub(15)).iter().enumerate() {
-        row(if i == 0 { &label } else { "" }, line);
-    }
-    text
+    let limit = |limit: Option<Duration>| limit.map_or_else(|| "none".to_owned(), short);
+    let limits = match (info.limits.soft, info.limits.hard) {
+        (None, None) => "none".to_owned(),
+        (soft, hard) => format!("{}/{}", limit(soft), limit(hard)),
+    };
+    vec![
+        format!("{slots} ({})", info.pool),
+        format!("prefetch {prefetch}"),
+        format!("events {events}"),
+        format!("soft/hard limit {limits}"),
+    ]
 }
 
-/// Names in lines of at most `width`; a name that is longer has a line of its own.
-fn wrap(names: &[&str], width: usize) -> Vec<String> {
+/// `1d`, `90s`, `0.5s`: the largest unit that says it exactly.
+fn short(span: Duration) -> String {
+    let seconds = span.as_secs();
+    if span.subsec_nanos() > 0 || seconds == 0 {
+        return format!("{}s", span.as_secs_f64());
+    }
+    for (unit, name) in [(86_400, "d"), (3600, "h"), (60, "m")] {
+        if seconds.is_multiple_of(unit) {
+            return format!("{}{name}", seconds / unit);
+        }
+    }
+    format!("{seconds}s")
+}
+
+/// Parts in lines of at most `width`, with `gap` between them; a part that is longer goes on in the next line.
+fn wrap(parts: &[String], gap: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for name in names {
+    for part in parts {
+        let chars: Vec<char> = part.chars().collect();
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 2 + name.chars().count() <= width => {
-                line.push_str("  ");
-                line.push_str(name);
+            Some(line) if line.chars().count() + gap.len() + chars.len() <= width => {
+                line.push_str(gap);
+                line.push_str(part);
             }
-            _ => lines.push((*name).to_owned()),
+            _ => lines.extend(chars.chunks(width).map(String::from_iter)),
         }
     }
     lines
@@ -186,6 +245,7 @@ fn platform() -> String {
 mod tests {
     use super::*;
     use crate::protocol::{Nodename, Queue};
+    use crate::task::TimeLimits;
 
     fn info() -> Info {
         Info {
@@ -193,6 +253,9 @@ mod tests {
             app: "proj".to_owned(),
             transport: "redis://:**@127.0.0.1:6404/0".to_owned(),
             results: "redis://127.0.0.1:6404/1".to_owned(),
+            result_serializer: "json".to_owned(),
+            result_expires: Some(Duration::from_secs(86_400)),
+            limits: TimeLimits::default(),
             concurrency: 2,
             pool: "threads",
             autoscale: None,
@@ -250,20 +313,66 @@ mod tests {
         assert!(classic(&info(), LogLevel::Debug, &now()).contains("  . celery.chain\n"));
     }
 
+    /// The last three words of the title are this machine's.
+    fn body(text: &str) -> &str {
+        text.split_once('\n').expect("a title").1
+    }
+
     #[test]
-    fn on_a_terminal_it_fits() {
-        let text = terminal(&info(), LogLevel::Info, &now(), 80, false);
+    fn on_a_terminal_it_is_tidy() {
+        let text = terminal(&info(), LogLevel::Info, &now(), 100, false);
+        assert!(text.starts_with("rcelery "), "{text}");
         assert!(
-            text.contains("  tasks (2)    proj.add  proj.fail\n"),
+            text.lines()
+                .next()
+                .unwrap()
+                .ends_with("  2026-11-22 15:26:13"),
             "{text}"
         );
-        assert!(
-            text.contains("concurrency  2 (threads)   prefetch 8   events off (-E)"),
-            "{text}"
+        assert_eq!(
+            body(&text),
+            "  transport    redis://:**@127.0.0.1:6404/0\n\
+             \x20 results      redis://127.0.0.1:6404/1 (json, expires 1d)\n\
+             \x20 concurrency  2 (threads)   prefetch 8   events off (-E)   soft/hard limit none\n\
+             \x20 queues       celery → celery(direct) key=celery\n\
+             \x20 tasks (2)    proj.add  proj.fail\n"
         );
-        assert!(
-            text.lines().skip(1).all(|l| l.chars().count() <= 80),
-            "{text}"
-        );
+    }
+
+    #[test]
+    fn on_a_terminal_of_any_width_it_fits() {
+        let mut info = info();
+        info.limits.hard = Some(Duration::from_secs(90));
+        info.queues
+            .push(Queue::direct("a_queue_whose_name_is_long_and_says_little"));
+        info.tasks
+            .extend((0..30).map(|n| format!("proj.module.task_{n}")));
+        for columns in [80, 60, 44, 30, 140] {
+            let text = terminal(&info, LogLevel::Info, &now(), columns, false);
+            let body: Vec<&str> = body(&text).lines().collect();
+            assert!(
+                body.iter().all(|l| l.chars().count() <= columns.max(25)),
+                "{columns}:\n{text}"
+            );
+            assert!(body.iter().skip(1).all(|l| l.starts_with("  ")), "{text}");
+            let squeezed: String = text.split_whitespace().collect();
+            assert!(
+                squeezed.contains("key=a_queue_whose_name_is_long_and_says_little"),
+                "{text}"
+            );
+            assert!(squeezed.contains("soft/hardlimitnone/90s"), "{text}");
+        }
+    }
+
+    #[test]
+    fn spans_are_said_in_their_largest_unit() {
+        for (millis, said) in [
+            (86_400_000, "1d"),
+            (90_000, "90s"),
+            (300_000, "5m"),
+            (500, "0.5s"),
+        ] {
+            assert_eq!(short(Duration::from_millis(millis)), said);
+        }
     }
 }

@@ -47,10 +47,14 @@ impl WorkerArgs {
     ) -> anyhow::Result<ExitCode> {
         let format = self.log_format;
         match self.live(app, global, overrides) {
-            Err(error) if format == LogFormat::Json && !error.is::<Silent>() => {
+            Err(error) if !error.is::<Silent>() => {
                 let report = Report::of(&error);
-                logging::fatal(&report);
-                Err(Silent(report.kind.exit()).into())
+                if format == LogFormat::Json {
+                    logging::fatal(&report);
+                    return Err(Silent(report.kind.exit()).into());
+                }
+                logging::note_fatal(&report);
+                Err(error)
             }
             outcome => outcome,
         }
