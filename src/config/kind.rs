@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::protocol::codec::json;
+use crate::protocol::time::duration;
 use crate::protocol::{Map, Value};
 
 /// A type of setting. `read` takes what a file or a caller gives, `parse` what stands in the environment or after `--set`.
@@ -130,40 +131,6 @@ impl Kind for Duration {
     fn is_none(&self) -> bool {
         self.is_zero()
     }
-}
-
-/// Reads `90`, `1.5`, `300ms`, `30s`, `5m`, `2h`, `1d`, `1w`, and sums such as `1h30m`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
-    let mut rest = text.trim();
-    if let Ok(seconds) = rest.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    if rest.is_empty() {
-        return None;
-    }
-    let mut sum = Duration::ZERO;
-    while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .unwrap_or(rest.len());
-        let amount: f64 = rest[..digits].parse().ok()?;
-        rest = rest[digits..].trim_start();
-        let letters = rest
-            .find(|c: char| !c.is_alphabetic())
-            .unwrap_or(rest.len());
-        let unit = match &rest[..letters] {
-            "ms" => 0.001,
-            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-            "h" | "hour" | "hours" => 3_600.0,
-            "d" | "day" | "days" => 86_400.0,
-            "w" | "week" | "weeks" => 604_800.0,
-            _ => return None,
-        };
-        sum = sum.checked_add(Duration::try_from_secs_f64(amount * unit).ok()?)?;
-        rest = rest[letters..].trim_start();
-    }
-    Some(sum)
 }
 
 impl Kind for Vec<String> {

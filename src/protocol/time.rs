@@ -3,6 +3,7 @@
 //! Mirrors `celery.utils.time` and dateutil's `isoparse`.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use jiff::civil::{Date, DateTime, ISOWeekDate, Time, Weekday};
 use jiff::tz::{Offset, TimeZone};
@@ -278,6 +279,41 @@ impl Reader<'_> {
         self.0 = &self.0[count..];
         Some(number)
     }
+}
+
+/// Reads `90`, `1.5`, `300ms`, `30s`, `5m`, `2h`, `1d`, `1w`, and sums such as `1h30m`.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    if let Ok(seconds) = rest.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    let mut sum = Duration::ZERO;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let amount: f64 = rest[..digits].parse().ok()?;
+        rest = rest[digits..].trim_start();
+        let letters = rest
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(rest.len());
+        let unit = match &rest[..letters] {
+            "ms" => 0.001,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+            "h" | "hour" | "hours" => 3_600.0,
+            "d" | "day" | "days" => 86_400.0,
+            "w" | "week" | "weeks" => 604_800.0,
+            _ => return None,
+        };
+        sum = sum.checked_add(Duration::try_from_secs_f64(amount * unit).ok()?)?;
+        rest = rest[letters..].trim_start();
+    }
+    Some(sum)
 }
 
 #[cfg(test)]
