@@ -80,11 +80,57 @@ impl Exception {
             // Python shows a missing key as its repr, so that an empty one can be seen.
             [key] if self.exc_type == "KeyError" => repr::pyrepr(key),
             [one] => repr::pystr(one),
+            [Value::Int(code), command, ..] if self.exc_type == "CalledProcessError" => {
+                called_process_error(*code, command)
+            }
+            [Value::Int(number), Value::Str(reason), file @ ..] if self.is_os_error() => {
+                let file = match file {
+                    [] => String::new(),
+                    [file, ..] => format!(": {}", repr::pyrepr(file)),
+                };
+                format!("[Errno {number}] {reason}{file}")
+            }
             many => format!(
                 "({})",
                 many.iter().map(repr::pyrepr).collect::<Vec<_>>().join(", ")
             ),
         }
+    }
+
+    /// Whether Python words it as an `OSError`: number, reason, file.
+    fn is_os_error(&self) -> bool {
+        self.exc_module.as_deref() == Some("builtins")
+            && [
+                "OSError",
+                "FileNotFoundError",
+                "PermissionError",
+                "NotADirectoryError",
+                "FileExistsError",
+                "IsADirectoryError",
+                "ConnectionRefusedError",
+                "ConnectionResetError",
+                "BrokenPipeError",
+                "TimeoutError",
+            ]
+            .contains(&self.exc_type.as_str())
+    }
+}
+
+/// The words of `subprocess.CalledProcessError.__str__`.
+fn called_process_error(code: i64, command: &Value) -> String {
+    let command = repr::pystr(command);
+    if code >= 0 {
+        return format!("Command '{command}' returned non-zero exit status {code}.");
+    }
+    let signal = i32::try_from(-code)
+        .ok()
+        .and_then(|n| nix::sys::signal::Signal::try_from(n).ok());
+    match signal {
+        Some(signal) => format!(
+            "Command '{command}' died with <Signals.{signal}: {}>.",
+            -code
+        ),
+        None => format!("Command '{command}' died with unknown signal {}.", -code),
     }
 }
 
@@ -122,6 +168,33 @@ mod tests {
                 "Outer.Inner: ('a', 42)",
             ),
             (Exception::new("builtins", "E", vec![]), "E()", "E"),
+            (
+                Exception::new(
+                    "subprocess",
+                    "CalledProcessError",
+                    vec![3.into(), vec![Value::from("sh"), "-c".into()].into()],
+                ),
+                "CalledProcessError(3, ['sh', '-c'])",
+                "CalledProcessError: Command '['sh', '-c']' returned non-zero exit status 3.",
+            ),
+            (
+                Exception::new(
+                    "subprocess",
+                    "CalledProcessError",
+                    vec![(-9).into(), "x".into(), Value::Null, "".into()],
+                ),
+                "CalledProcessError(-9, 'x', None, '')",
+                "CalledProcessError: Command 'x' died with <Signals.SIGKILL: 9>.",
+            ),
+            (
+                Exception::new(
+                    "builtins",
+                    "FileNotFoundError",
+                    vec![2.into(), "No such file or directory".into(), "x".into()],
+                ),
+                "FileNotFoundError(2, 'No such file or directory', 'x')",
+                "FileNotFoundError: [Errno 2] No such file or directory: 'x'",
+            ),
         ] {
             assert_eq!(
                 (exception.repr().as_str(), exception.to_string().as_str()),
