@@ -67,7 +67,10 @@ impl App {
         }))
     }
 
-    fn with(&self, change: impl FnOnce(&mut String, &mut Arc<Settings>, &mut Registry)) -> Self {
+    pub(super) fn with(
+        &self,
+        change: impl FnOnce(&mut String, &mut Arc<Settings>, &mut Registry),
+    ) -> Self {
         let mut name = self.0.name.clone();
         let mut settings = Arc::clone(&self.0.settings);
         let mut tasks = Registry::clone(&self.0.tasks);

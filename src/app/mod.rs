@@ -5,6 +5,7 @@
 mod base;
 mod call;
 mod canvas;
+mod commands;
 mod demo;
 
 pub use self::base::App;

@@ -16,7 +16,7 @@ use super::variables;
 use crate::app::App;
 use crate::backend::{Backend, BackendError};
 use crate::broker::Broker;
-use crate::config::{self, ConfigFile, Origin, Override, Settings, Sources, mask_url};
+use crate::config::{self, ConfigError, ConfigFile, Origin, Override, Settings, Sources, mask_url};
 use crate::pidbox::{self, Mailbox};
 
 const HEADING: &str = "Global options";
@@ -113,6 +113,8 @@ pub(crate) struct Context {
     /// Its settings that mean nothing here.
     pub(crate) ignored: Vec<String>,
     farewell: Farewell,
+    /// What is wrong with command tasks of the file, which are left out.
+    bad_tasks: Vec<ConfigError>,
 }
 
 /// What is said when the command is interrupted.
@@ -209,7 +211,7 @@ impl Context {
         sources.overrides = global.overrides()?;
         sources.overrides.extend(overrides);
         let loaded = config::load(&sources)?;
-        let app = app.configure(loaded.settings);
+        let (app, bad_tasks) = app.configure(loaded.settings).with_commands(&loaded.tasks);
         let app = match global.python_app() {
             Some(name) => app.named(name),
             None => app,
@@ -221,6 +223,7 @@ impl Context {
             farewell,
             file: loaded.file,
             ignored: loaded.ignored,
+            bad_tasks,
         };
         cx.explain(loaded.default_broker)?;
         Ok(cx)
@@ -248,6 +251,9 @@ impl Context {
         })?;
         if !self.ignored.is_empty() {
             note(format!("ignored settings: {}", self.ignored.join(", ")))?;
+        }
+        for error in &self.bad_tasks {
+            note(format!("ignored task: {error}"))?;
         }
         for (name, nearest) in variables::strangers() {
             let hint = nearest.map_or_else(String::new, |name| format!(" (did you mean {name}?)"));
@@ -279,6 +285,14 @@ impl Context {
             }
         }
         Ok(())
+    }
+
+    /// Fails if a command task of the file is not defined as it should be: who only sends it may do without.
+    pub(crate) fn check_tasks(&mut self) -> anyhow::Result<()> {
+        if self.bad_tasks.is_empty() {
+            return Ok(());
+        }
+        Err(self.bad_tasks.swap_remove(0).into())
     }
 
     /// The broker's URL as it may be shown.

@@ -12,6 +12,7 @@ use super::environment::{read_environment, read_last, read_url_files};
 use super::error::{Excerpt, position};
 use super::legacy::{current_name, namespaced};
 use super::settings::TABLE;
+use super::tasks::{self, TaskTable};
 use super::{ConfigError, Origin, Settings};
 use crate::protocol::{Map, Value};
 
@@ -109,6 +110,8 @@ pub struct Loaded {
     pub settings: Settings,
     /// The file that was read.
     pub file: Option<PathBuf>,
+    /// The command tasks of the file.
+    pub tasks: Vec<TaskTable>,
     /// Settings of the file that do not apply to rcelery and were ignored.
     pub ignored: Vec<String>,
     /// Whether the broker is the default one: the SQLite file of this user.
@@ -124,6 +127,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, ConfigError> {
     let mut loaded = Loaded {
         settings: sources.base.clone(),
         file: None,
+        tasks: Vec::new(),
         ignored: Vec::new(),
         default_broker: false,
     };
@@ -238,6 +242,10 @@ fn read_file(path: &Path, loaded: &mut Loaded) -> Result<(), ConfigError> {
     for (key, value) in in_order(table.get_ref()) {
         let (name_at, value_at) = (key.span().start, value.span().start);
         let name = key.get_ref().as_ref();
+        if name == "tasks" {
+            loaded.tasks = tasks::read(path, &text, value)?;
+            continue;
+        }
         let value = to_value(value.get_ref());
         match loaded
             .settings
@@ -268,14 +276,14 @@ type Item<'a, 'b> = (
 );
 
 /// The entries of a table as they stand in the file: routes are asked in that order.
-fn in_order<'a, 'b>(table: &'b DeTable<'a>) -> Vec<Item<'a, 'b>> {
+pub(super) fn in_order<'a, 'b>(table: &'b DeTable<'a>) -> Vec<Item<'a, 'b>> {
     let mut items: Vec<Item<'a, 'b>> = table.iter().collect();
     items.sort_by_key(|(key, _)| key.span().start);
     items
 }
 
 // The parser bounds how deep a file nests, so this recursion is bounded too.
-fn to_value(value: &DeValue<'_>) -> Value {
+pub(super) fn to_value(value: &DeValue<'_>) -> Value {
     match value {
         DeValue::String(text) => Value::from(text.as_ref()),
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())

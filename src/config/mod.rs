@@ -12,6 +12,7 @@ mod load;
 mod mask;
 mod routes;
 mod settings;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
@@ -22,3 +23,4 @@ pub use self::load::{ConfigFile, Loaded, Override, Sources, from_env, load};
 pub use self::mask::mask_url;
 pub use self::routes::{Annotations, Queues, Route, RouteOptions, Routes};
 pub use self::settings::{Entry, Origin, Settings, TABLE};
+pub use self::tasks::TaskTable;

@@ -180,8 +180,8 @@ fn what_is_wrong_in_a_file_has_its_line() {
             "cwd/rcelery.toml:3:18: `result_expires` must be a number of seconds",
         ),
         (
-            "[tasks.\"images.resize\"]\ncommand = ['convert']",
-            "cwd/rcelery.toml:1:2: unknown setting `tasks`",
+            "[tasks]\n\"images.resize\" = ['convert']",
+            "cwd/rcelery.toml:2:1: `tasks.\"images.resize\"` must be a table",
         ),
         (
             "\n[[task_queues]]\nexchange = 'x'",

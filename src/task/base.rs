@@ -87,6 +87,17 @@ pub trait Runnable: Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether a run that is cut off ends by itself, in bounded time, once it is told ([`Context::stopped`]). It is
+    /// waited for and keeps its slot until then; any other run is dropped.
+    fn winds_down(&self) -> bool {
+        false
+    }
+
+    /// What will keep it from running on this machine, as far as that can be told beforehand.
+    fn problem(&self) -> Option<String> {
+        None
+    }
+
     /// Binds the arguments and runs.
     fn run(
         &self,

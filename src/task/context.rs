@@ -6,13 +6,13 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt::Debug;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{RetryRequest, TaskError};
+use super::{RetryRequest, Stop, TaskError, TimeLimits};
 use crate::protocol::{DeliveryInfo, Map, ResultTuple, State, TaskHeader, Value};
 
 /// What can go wrong when a task asks its host for something.
@@ -112,6 +112,9 @@ struct Inner {
     host: Arc<dyn Host>,
     children: Arc<Mutex<Vec<ResultTuple>>>,
     cancel: CancellationToken,
+    /// Why it was cut off; set before `cancel`.
+    stop: OnceLock<Stop>,
+    limits: OnceLock<TimeLimits>,
     soft: CancellationToken,
     handles_soft: CancellationToken,
     /// Held until the last clone goes: a worker's slot, which a blocking task may keep after it was cut off.
@@ -142,6 +145,8 @@ impl Context {
             host,
             children: Arc::default(),
             cancel,
+            stop: OnceLock::new(),
+            limits: OnceLock::new(),
             soft: CancellationToken::new(),
             handles_soft: CancellationToken::new(),
             _slot: slot,
@@ -196,6 +201,12 @@ impl Context {
         &self.0.request.hostname
     }
 
+    /// The time limits of this run.
+    #[must_use]
+    pub fn time_limits(&self) -> TimeLimits {
+        self.0.limits.get().copied().unwrap_or_default()
+    }
+
     /// Stores a state of one's own choice with any meta: `update_state(State::PROGRESS, &json!({"current": 1}))`.
     ///
     /// # Errors
@@ -238,6 +249,16 @@ impl Context {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancel.is_cancelled()
+    }
+
+    /// Resolves when this run is cut off, with the reason: for tasks that wind down
+    /// ([`Runnable::winds_down`](super::Runnable::winds_down)). Others are gone by then.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn stopped(&self) -> Stop {
+        self.0.cancel.cancelled().await;
+        self.0.stop.get().cloned().unwrap_or(Stop::Cancel)
     }
 
     /// Whether the run is cut off, or a client has stored the state ABORTED (Celery's abortable tasks).
@@ -315,6 +336,18 @@ impl Context {
 
     pub(super) fn cancel_token(&self) -> &CancellationToken {
         &self.0.cancel
+    }
+
+    /// Sets the time limits, once.
+    pub(super) fn limit(&self, limits: TimeLimits) {
+        let _ = self.0.limits.set(limits);
+    }
+
+    /// Cuts the run off.
+    pub(super) fn stop(&self, why: Stop) {
+        // The first reason stands.
+        let _ = self.0.stop.set(why);
+        self.0.cancel.cancel();
     }
 
     /// Tells the task that its soft limit has passed; true if it handles that itself.

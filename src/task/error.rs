@@ -55,6 +55,8 @@ pub struct RetryRequest {
     pub countdown: Option<Duration>,
     /// When; wins over `countdown`.
     pub eta: Option<Timestamp>,
+    /// Without `countdown` and `eta`: after the task's back-off (`retry_backoff`), as an automatic retry.
+    pub backoff: bool,
     /// Overrides the task's `max_retries` for this decision; `Some(None)` means no limit.
     pub max_retries: Option<Option<u32>>,
     /// What went wrong; the failure once the retries are used up.
@@ -75,6 +77,13 @@ impl RetryRequest {
     #[must_use]
     pub fn eta(mut self, eta: Timestamp) -> Self {
         self.eta = Some(eta);
+        self
+    }
+
+    /// Run again after the task's own back-off, as if by an automatic retry.
+    #[must_use]
+    pub fn backoff(mut self) -> Self {
+        self.backoff = true;
         self
     }
 

@@ -4,6 +4,7 @@
 
 mod args;
 mod base;
+pub mod command;
 mod context;
 mod error;
 mod job;
@@ -11,6 +12,7 @@ mod limits;
 mod options;
 mod outcome;
 mod registry;
+mod stop;
 mod trace;
 
 pub use self::args::{bind, fields};
@@ -22,4 +24,5 @@ pub use self::limits::{RateLimit, TimeLimits};
 pub use self::options::{Autoretry, TaskOptions};
 pub use self::outcome::{Outcome, RetryAt};
 pub use self::registry::Registry;
-pub use self::trace::{Stop, run};
+pub use self::stop::Stop;
+pub use self::trace::run;

@@ -162,7 +162,34 @@ impl TaskOptions {
         Ok(())
     }
 
-    fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
+    /// The names that [`TaskOptions::annotate`] takes.
+    pub(super) const NAMES: &'static [&'static str] = &[
+        "max_retries",
+        "default_retry_delay",
+        "retry_backoff",
+        "retry_backoff_max",
+        "retry_jitter",
+        "acks_late",
+        "acks_on_failure_or_timeout",
+        "reject_on_worker_lost",
+        "ignore_result",
+        "store_errors_even_if_ignored",
+        "track_started",
+        "time_limit",
+        "soft_time_limit",
+        "rate_limit",
+        "queue",
+        "exchange",
+        "routing_key",
+        "priority",
+        "serializer",
+        "compression",
+        "expires",
+        "send_events",
+    ];
+
+    /// Sets one option by its Celery name.
+    pub(super) fn set(&mut self, name: &str, value: &Value) -> Result<(), String> {
         let wrong = |want: &str| format!("must be {want}, not {}", value.type_name());
         let flag = || {
             if value.is_null() {

@@ -9,22 +9,14 @@ use futures_util::FutureExt as _;
 use tokio::time::sleep;
 
 use super::error::{Failed, RetryRequest};
-use super::{Context, Job, Outcome, RetryAt, TaskError, TaskOptions, context};
+use super::{Context, Job, Outcome, RetryAt, Stop, TaskError, TaskOptions, context};
 use crate::protocol::{Exception, Value, repr};
-
-/// Why a run was cut off from outside.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stop {
-    /// A revoke with terminate; the name of the signal that was asked for.
-    Terminate(String),
-    /// A cold shutdown, or a lost connection where the settings say so.
-    Cancel,
-}
 
 /// Runs a job. `stop` resolves when the run is to be cut off; `random` (0..1) spreads automatic retries.
 ///
 /// An async task that is cut off is dropped at its next `.await`. A blocking one cannot be: its outcome is reported
-/// at once, and its context (with the worker's slot in it) lives on until its thread is back.
+/// at once, and its context (with the worker's slot in it) lives on until its thread is back. A task that winds down
+/// ([`Runnable::winds_down`](super::Runnable::winds_down)) is told why, and its outcome is reported when it has ended.
 pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: f64) -> Outcome {
     let Job {
         task,
@@ -34,6 +26,8 @@ pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: f64) -> Out
         limits,
     } = job;
     let options = task.options().clone();
+    let winds_down = task.winds_down();
+    context.limit(limits);
     let body = task.run(context.clone(), args, kwargs);
     let body = AssertUnwindSafe(context::scope(context.caller(), body)).catch_unwind();
     tokio::pin!(body, stop);
@@ -42,22 +36,14 @@ pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: f64) -> Out
     let hard = limit(limits.hard);
     tokio::pin!(soft, hard);
     let mut soft_passed = false;
+    let mut stopped: Option<Stop> = None;
     let ended = loop {
-        tokio::select! {
+        let why = tokio::select! {
             biased;
             ended = &mut body => break ended,
-            why = &mut stop => {
-                context.cancel_token().cancel();
-                return match why {
-                    Stop::Terminate(signal) => Outcome::Terminated { signal },
-                    Stop::Cancel => Outcome::Cancelled,
-                };
-            }
-            () = &mut hard => {
-                context.cancel_token().cancel();
-                return Outcome::TimedOut(limits.hard.unwrap_or_default());
-            }
-            () = &mut soft, if !soft_passed => {
+            why = &mut stop, if stopped.is_none() => why,
+            () = &mut hard, if stopped.is_none() => Stop::TimeLimit(limits.hard.unwrap_or_default()),
+            () = &mut soft, if !soft_passed && stopped.is_none() => {
                 soft_passed = true;
                 if context.pass_soft_limit() {
                     continue;
@@ -69,8 +55,16 @@ pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: f64) -> Out
                 let exception = Exception::new("billiard.exceptions", "SoftTimeLimitExceeded", Vec::new());
                 break Ok(Err(TaskError::from_exception(exception)));
             }
+        };
+        context.stop(why.clone());
+        if !winds_down {
+            return why.into();
         }
+        stopped = Some(why);
     };
+    if let Some(why) = stopped {
+        return why.into();
+    }
     match ended {
         Ok(result) => conclude(result, &context, &options, random),
         Err(panic) => conclude(Err(panicked(&*panic)), &context, &options, random),
@@ -120,6 +114,7 @@ fn conclude(
             let RetryRequest {
                 countdown,
                 eta,
+                backoff,
                 max_retries,
                 cause,
                 traceback,
@@ -134,6 +129,9 @@ fn conclude(
             let at = match (eta, countdown) {
                 (Some(eta), _) => RetryAt::At(eta),
                 (None, Some(countdown)) => RetryAt::After(countdown),
+                (None, None) if backoff => {
+                    RetryAt::After(options.autoretry_delay(cx.retries(), random))
+                }
                 (None, None) => RetryAt::After(options.default_retry_delay),
             };
             let exception =

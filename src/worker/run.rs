@@ -153,6 +153,11 @@ impl Worker {
         let (core, writer) = self
             .core(shutdown, directives, finish.clone(), give_up.clone())
             .await?;
+        for task in self.tasks.iter() {
+            if let Some(problem) = task.problem() {
+                tracing::warn!("Task {} will fail: {problem}", task.name());
+            }
+        }
         if let Some(path) = &self.options.statedb {
             statedb::load(path, &core.state)?;
         }

@@ -5,6 +5,7 @@ mod harness;
 
 mod burst;
 mod cluster;
+mod command;
 mod eta;
 mod events;
 mod fixture;
