@@ -145,6 +145,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcelery' -ScriptBlock {
             break
         }
         'rcelery;send' {
+            [CompletionResult]::new('--jsonl', '--jsonl', [CompletionResultType]::ParameterName, 'Send many tasks: one JSON object a line, from FILE or `-` for stdin')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file')
@@ -179,7 +180,9 @@ Register-ArgumentCompleter -Native -CommandName 'rcelery' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--loader', '--loader', [CompletionResultType]::ParameterName, 'Accepted for Celery''s sake, without effect')
             [CompletionResult]::new('--ignore-result', '--ignore-result', [CompletionResultType]::ParameterName, 'Store no result')
+            [CompletionResult]::new('--cancel-on-interrupt', '--cancel-on-interrupt', [CompletionResultType]::ParameterName, 'Revoke what is not done when the wait is interrupted, running tasks too')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Ask the workers first, and send nothing if none of them registers the task')
+            [CompletionResult]::new('--retry', '--retry', [CompletionResultType]::ParameterName, 'Try again while the broker can''t be reached, as `task_publish_retry_policy` says')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print the message instead of sending it')
             [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no configuration file')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Answer with one JSON document')
@@ -197,6 +200,7 @@ Register-ArgumentCompleter -Native -CommandName 'rcelery' -ScriptBlock {
             break
         }
         'rcelery;call' {
+            [CompletionResult]::new('--jsonl', '--jsonl', [CompletionResultType]::ParameterName, 'Send many tasks: one JSON object a line, from FILE or `-` for stdin')
             [CompletionResult]::new('-a', '-a', [CompletionResultType]::ParameterName, 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file')
             [CompletionResult]::new('--args', '--args', [CompletionResultType]::ParameterName, 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file')
@@ -231,7 +235,9 @@ Register-ArgumentCompleter -Native -CommandName 'rcelery' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--loader', '--loader', [CompletionResultType]::ParameterName, 'Accepted for Celery''s sake, without effect')
             [CompletionResult]::new('--ignore-result', '--ignore-result', [CompletionResultType]::ParameterName, 'Store no result')
+            [CompletionResult]::new('--cancel-on-interrupt', '--cancel-on-interrupt', [CompletionResultType]::ParameterName, 'Revoke what is not done when the wait is interrupted, running tasks too')
             [CompletionResult]::new('--check', '--check', [CompletionResultType]::ParameterName, 'Ask the workers first, and send nothing if none of them registers the task')
+            [CompletionResult]::new('--retry', '--retry', [CompletionResultType]::ParameterName, 'Try again while the broker can''t be reached, as `task_publish_retry_policy` says')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print the message instead of sending it')
             [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no configuration file')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Answer with one JSON document')
@@ -267,9 +273,11 @@ Register-ArgumentCompleter -Native -CommandName 'rcelery' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colour')
             [CompletionResult]::new('--loader', '--loader', [CompletionResultType]::ParameterName, 'Accepted for Celery''s sake, without effect')
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Wait, and print every change: a bar on a terminal, lines in a pipe, NDJSON with -j')
+            [CompletionResult]::new('--raw', '--raw', [CompletionResultType]::ParameterName, 'Print the value as it is: text and bytes with no line break behind them')
             [CompletionResult]::new('--traceback', '--traceback', [CompletionResultType]::ParameterName, 'Show the traceback instead')
             [CompletionResult]::new('--children', '--children', [CompletionResultType]::ParameterName, 'Show the tasks that it sent, and theirs')
             [CompletionResult]::new('--forget', '--forget', [CompletionResultType]::ParameterName, 'Remove the result once it was shown')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'Take each id as the beginning of one, if only one begins so (Redis)')
             [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no configuration file')
             [CompletionResult]::new('-j', '-j', [CompletionResultType]::ParameterName, 'Answer with one JSON document')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Answer with one JSON document')

@@ -3061,7 +3061,7 @@ _rcelery() {
             return 0
             ;;
         rcelery__subcmd__result)
-            opts="-w -t -A -b -j -C -q -v -h --wait --progress --watch --traceback --children --forget --task --app --broker --result-backend --config --no-config --workdir --set --connect-timeout --json --format --color --no-color --quiet --verbose --loader --skip-checks --detached --help"
+            opts="-w -t -A -b -j -C -q -v -h --wait --progress --watch --raw --traceback --children --forget --prefix --task --app --broker --result-backend --config --no-config --workdir --set --connect-timeout --json --format --color --no-color --quiet --verbose --loader --skip-checks --detached --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3143,12 +3143,16 @@ _rcelery() {
             return 0
             ;;
         rcelery__subcmd__send)
-            opts="-a -k -w -A -b -j -C -q -v -h --args --kwargs --kwarg --eta --countdown --expires --task-id --time-limit --soft-time-limit --ignore-result --header --serializer --compression --queue --exchange --routing-key --priority --wait --progress --check --dry-run --app --broker --result-backend --config --no-config --workdir --set --connect-timeout --json --format --color --no-color --quiet --verbose --loader --skip-checks --detached --help"
+            opts="-a -k -w -A -b -j -C -q -v -h --jsonl --args --kwargs --kwarg --eta --countdown --expires --task-id --time-limit --soft-time-limit --ignore-result --header --serializer --compression --queue --exchange --routing-key --priority --wait --progress --cancel-on-interrupt --check --retry --dry-run --app --broker --result-backend --config --no-config --workdir --set --connect-timeout --json --format --color --no-color --quiet --verbose --loader --skip-checks --detached --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --jsonl)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --args)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -140,6 +140,7 @@ set edit:completion:arg-completer[rcelery] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rcelery;send'= {
+            cand --jsonl 'Send many tasks: one JSON object a line, from FILE or `-` for stdin'
             cand -a 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file'
             cand --args 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file'
             cand -k 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file'
@@ -174,7 +175,9 @@ set edit:completion:arg-completer[rcelery] = {|@words|
             cand --color 'When to use colour'
             cand --loader 'Accepted for Celery''s sake, without effect'
             cand --ignore-result 'Store no result'
+            cand --cancel-on-interrupt 'Revoke what is not done when the wait is interrupted, running tasks too'
             cand --check 'Ask the workers first, and send nothing if none of them registers the task'
+            cand --retry 'Try again while the broker can''t be reached, as `task_publish_retry_policy` says'
             cand --dry-run 'Print the message instead of sending it'
             cand --no-config 'Read no configuration file'
             cand -j 'Answer with one JSON document'
@@ -191,6 +194,7 @@ set edit:completion:arg-completer[rcelery] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rcelery;call'= {
+            cand --jsonl 'Send many tasks: one JSON object a line, from FILE or `-` for stdin'
             cand -a 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file'
             cand --args 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file'
             cand -k 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file'
@@ -225,7 +229,9 @@ set edit:completion:arg-completer[rcelery] = {|@words|
             cand --color 'When to use colour'
             cand --loader 'Accepted for Celery''s sake, without effect'
             cand --ignore-result 'Store no result'
+            cand --cancel-on-interrupt 'Revoke what is not done when the wait is interrupted, running tasks too'
             cand --check 'Ask the workers first, and send nothing if none of them registers the task'
+            cand --retry 'Try again while the broker can''t be reached, as `task_publish_retry_policy` says'
             cand --dry-run 'Print the message instead of sending it'
             cand --no-config 'Read no configuration file'
             cand -j 'Answer with one JSON document'
@@ -260,9 +266,11 @@ set edit:completion:arg-completer[rcelery] = {|@words|
             cand --color 'When to use colour'
             cand --loader 'Accepted for Celery''s sake, without effect'
             cand --watch 'Wait, and print every change: a bar on a terminal, lines in a pipe, NDJSON with -j'
+            cand --raw 'Print the value as it is: text and bytes with no line break behind them'
             cand --traceback 'Show the traceback instead'
             cand --children 'Show the tasks that it sent, and theirs'
             cand --forget 'Remove the result once it was shown'
+            cand --prefix 'Take each id as the beginning of one, if only one begins so (Redis)'
             cand --no-config 'Read no configuration file'
             cand -j 'Answer with one JSON document'
             cand --json 'Answer with one JSON document'

@@ -133,6 +133,7 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s v -l verbose 
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l jsonl -d 'Send many tasks: one JSON object a line, from FILE or `-` for stdin' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s a -l args -d 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s k -l kwargs -d 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l kwarg -d 'One keyword argument; VALUE is JSON if it reads as JSON, else text; repeatable' -r
@@ -155,9 +156,9 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l exchange -d 'Ex
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l routing-key -d 'Routing key to send it with' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l priority -d 'Priority, 0 to 9; which end is urgent depends on the broker' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s w -l wait -d 'Wait for the result, at most SECS, and print it' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
-bar\t'A bar'
-plain\t'One line per change of state or tenth of the way'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'Bars on a terminal, else plain lines'
+bar\t'Bars; plain lines where stderr is no terminal that can draw them'
+plain\t'Lines: one per change of state or tenth of the way; of many tasks their ends and a total'
 json\t'One JSON object per change'
 none\t'Nothing'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
@@ -176,7 +177,9 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l ignore-result -d 'Store no result'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l cancel-on-interrupt -d 'Revoke what is not done when the wait is interrupted, running tasks too'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l check -d 'Ask the workers first, and send nothing if none of them registers the task'
+complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l retry -d 'Try again while the broker can\'t be reached, as `task_publish_retry_policy` says'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l dry-run -d 'Print the message instead of sending it'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s j -l json -d 'Answer with one JSON document'
@@ -186,6 +189,7 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s v -l verbose -d
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l jsonl -d 'Send many tasks: one JSON object a line, from FILE or `-` for stdin' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s a -l args -d 'Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s k -l kwargs -d 'Keyword arguments, a JSON object; `-` reads stdin, `@FILE` a file' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l kwarg -d 'One keyword argument; VALUE is JSON if it reads as JSON, else text; repeatable' -r
@@ -208,9 +212,9 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l exchange -d 'Ex
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l routing-key -d 'Routing key to send it with' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l priority -d 'Priority, 0 to 9; which end is urgent depends on the broker' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s w -l wait -d 'Wait for the result, at most SECS, and print it' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
-bar\t'A bar'
-plain\t'One line per change of state or tenth of the way'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l progress -d 'Wait for the result, and show how far it is' -r -f -a "auto\t'Bars on a terminal, else plain lines'
+bar\t'Bars; plain lines where stderr is no terminal that can draw them'
+plain\t'Lines: one per change of state or tenth of the way; of many tasks their ends and a total'
 json\t'One JSON object per change'
 none\t'Nothing'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
@@ -229,7 +233,9 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l ignore-result -d 'Store no result'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l cancel-on-interrupt -d 'Revoke what is not done when the wait is interrupted, running tasks too'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l check -d 'Ask the workers first, and send nothing if none of them registers the task'
+complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l retry -d 'Try again while the broker can\'t be reached, as `task_publish_retry_policy` says'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l dry-run -d 'Print the message instead of sending it'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s j -l json -d 'Answer with one JSON document'
@@ -240,9 +246,9 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l skip-checks -d 
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand call" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s w -l wait -d 'Wait until it is there, at most SECS' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l progress -d 'Wait, and show how far it is' -r -f -a "auto\t'A bar on a terminal, else plain lines'
-bar\t'A bar'
-plain\t'One line per change of state or tenth of the way'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l progress -d 'Wait, and show how far it is' -r -f -a "auto\t'Bars on a terminal, else plain lines'
+bar\t'Bars; plain lines where stderr is no terminal that can draw them'
+plain\t'Lines: one per change of state or tenth of the way; of many tasks their ends and a total'
 json\t'One JSON object per change'
 none\t'Nothing'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s t -l task -d 'Name of the task, for display' -r
@@ -262,9 +268,11 @@ always\t'Into pipes and files as well'
 never\t'Not at all'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l watch -d 'Wait, and print every change: a bar on a terminal, lines in a pipe, NDJSON with -j'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l raw -d 'Print the value as it is: text and bytes with no line break behind them'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l traceback -d 'Show the traceback instead'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l children -d 'Show the tasks that it sent, and theirs'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l forget -d 'Remove the result once it was shown'
+complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l prefix -d 'Take each id as the beginning of one, if only one begins so (Redis)'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -l no-config -d 'Read no configuration file'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s j -l json -d 'Answer with one JSON document'
 complete -c rcelery -n "__fish_rcelery_using_subcommand result" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'

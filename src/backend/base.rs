@@ -126,8 +126,25 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// polled where not.
     async fn watch(&self, task_ids: &[String]) -> Result<Changes, BackendError>;
 
+    /// Ids of stored results that begin with `prefix`, at most `limit`, in no order.
+    ///
+    /// # Errors
+    /// `Unsupported` where ids can't be looked up.
+    async fn find(&self, prefix: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+        let _ = (prefix, limit);
+        Err(BackendError::Unsupported(
+            "this result back end can't look up ids by their beginning".to_owned(),
+        ))
+    }
+
     /// Removes the stored meta.
     async fn forget(&self, task_id: &str) -> Result<(), BackendError>;
+
+    /// Ids of up to `limit` tasks with a stored meta, the latest first where the back end knows. For people who look for
+    /// one: a back end may leave some out, or list none, rather than search long.
+    async fn recent(&self, _limit: usize) -> Result<Vec<String>, BackendError> {
+        Ok(Vec::new())
+    }
 
     /// Saves a group's members under its id.
     async fn save_group(&self, group: &ResultTuple) -> Result<(), BackendError>;

@@ -1,11 +1,12 @@
 //! The global options, and what they make: settings, an app, an output.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::farewell::Farewell;
 use super::logging::LogLevel;
 use super::output::colour::ColourChoice;
 use super::output::table::printable;
@@ -112,19 +113,9 @@ pub(crate) struct Context {
     pub(crate) file: Option<PathBuf>,
     /// Its settings that mean nothing here.
     pub(crate) ignored: Vec<String>,
-    farewell: Farewell,
+    pub(crate) farewell: Farewell,
     /// What is wrong with command tasks of the file, which are left out.
     bad_tasks: Vec<ConfigError>,
-}
-
-/// What is said when the command is interrupted.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Farewell(Arc<Mutex<Option<String>>>);
-
-impl Farewell {
-    pub(crate) fn take(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
 }
 
 impl GlobalArgs {
@@ -365,15 +356,6 @@ impl Context {
                 accept: self.app.accept()?,
             },
         ))
-    }
-
-    /// Said on stderr if the command is interrupted from now on.
-    pub(crate) fn say_on_interrupt(&self, text: String) {
-        *self
-            .farewell
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(text);
     }
 }
 

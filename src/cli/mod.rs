@@ -5,9 +5,11 @@
 mod absent;
 mod cluster;
 mod commands;
+mod complete;
 mod context;
 mod daemon;
 mod error;
+mod farewell;
 mod logging;
 mod output;
 mod parse;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::error::Failure;
+use super::output::table::printable;
 use crate::protocol::{Map, Value, codec, time};
 
 /// Seconds (`1.5`) or units (`1h30m`, `30s`, `500ms`, `2d`).
@@ -125,8 +126,17 @@ pub(crate) fn key_value(text: &str) -> Result<(String, Value), String> {
     Ok((key.to_owned(), value))
 }
 
-/// The text of an option that takes `-` for stdin and `@FILE` for a file.
-pub(crate) fn source(option: &str, text: &str) -> anyhow::Result<String> {
+/// The text of an option that takes `-` for stdin and `@FILE` for a file. Read beside the runtime, so that an interrupt
+/// ends it.
+pub(crate) async fn source(option: &'static str, text: &str) -> anyhow::Result<String> {
+    if text != "-" && !text.starts_with('@') {
+        return Ok(text.to_owned());
+    }
+    let text = text.to_owned();
+    tokio::task::spawn_blocking(move || read_source(option, &text)).await?
+}
+
+fn read_source(option: &str, text: &str) -> anyhow::Result<String> {
     let read = |what: &str, result: std::io::Result<String>| {
         result.map_err(|e| {
             Failure::usage(format!(
@@ -182,10 +192,15 @@ pub(crate) fn json_object(option: &str, text: &str) -> Result<Map, Failure> {
 }
 
 fn json(option: &str, text: &str) -> Result<Value, Failure> {
+    json_text(text).map_err(|why| Failure::usage(format!("invalid value for '{option}': {why}")))
+}
+
+/// JSON; the error has the place below it, with a caret.
+pub(crate) fn json_text(text: &str) -> Result<Value, String> {
     codec::json::from_slice(text.trim().as_bytes()).map_err(|error| {
         // serde_json says where; what only kombu's JSON refuses has no place.
         let Err(precise) = serde_json::from_str::<serde_json::Value>(text) else {
-            return Failure::usage(format!("invalid value for '{option}': {error}"));
+            return error.to_string();
         };
         let shown = text
             .lines()
@@ -196,9 +211,7 @@ fn json(option: &str, text: &str) -> Result<Value, Failure> {
         let column = column.min(shown.chars().count() + 1);
         let (shown, before) = around(shown, column.saturating_sub(1));
         let caret = format!("{}^", " ".repeat(before));
-        Failure::usage(format!(
-            "invalid value for '{option}': {precise}\n  {shown}\n  {caret}"
-        ))
+        format!("{precise}\n  {}\n  {caret}", printable(&shown))
     })
 }
 
@@ -226,7 +239,8 @@ fn mismatch(option: &str, expected: &str, other: Option<&str>) -> Failure {
     ))
 }
 
-fn name(value: &Value) -> &'static str {
+/// What a value is in JSON: `an array`.
+pub(crate) fn name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

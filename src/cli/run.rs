@@ -11,12 +11,15 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, ValueEnum as _};
 
 use super::commands::Command;
-use super::context::{Context, Farewell, GlobalArgs};
+use super::context::{Context, GlobalArgs};
 use super::error::{Failure, Kind, Report, Silent, is_broken_pipe};
+use super::farewell::Farewell;
 use super::output::colour::ColourChoice;
 use super::output::{Format, Out};
-use super::{absent, logging, signals, variables};
+use super::{absent, complete, logging, signals, variables};
 use crate::app::App;
+use crate::pidbox::Command as Request;
+use crate::protocol::{Map, Value};
 
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (protocol 2, celery 5.7)");
 
@@ -59,6 +62,9 @@ pub(super) fn command() -> clap::Command {
 #[must_use]
 pub fn run(app: App) -> ExitCode {
     let argv: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = complete::answer(&argv, &app) {
+        return code;
+    }
     let cli = match parse(&argv) {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -270,12 +276,65 @@ async fn client(
         }
         // The command, with what it has drawn, is gone by now.
         Err(code) => {
-            if let Some(text) = farewell.take() {
-                cx.out.error(text)?;
+            let words = match cancel(&cx, farewell.to_cancel()).await? {
+                Some(cancelled) => Some(cancelled),
+                None => farewell.words(),
+            };
+            if let Some(words) = words {
+                cx.out.error(words)?;
             }
             Ok(ExitCode::from(code))
         }
     }
+}
+
+/// How long revoking may take when the command was interrupted.
+const CANCELLING: Duration = Duration::from_secs(5);
+
+/// Revokes tasks, running ones too, and says so; a second interrupt ends that at once.
+async fn cancel(cx: &Context, ids: Vec<String>) -> anyhow::Result<Option<String>> {
+    if ids.is_empty() {
+        return Ok(None);
+    }
+    let count = match ids.len() {
+        1 => ids[0].clone(),
+        n => format!("{n} tasks"),
+    };
+    let arguments = Map::from_iter([
+        (
+            "task_id".to_owned(),
+            Value::List(ids.into_iter().map(Value::from).collect()),
+        ),
+        ("terminate".to_owned(), true.into()),
+        ("signal".to_owned(), "SIGTERM".into()),
+    ]);
+    let revoke = async {
+        let broker = cx.broker().await?;
+        let command = Request::new("revoke", arguments);
+        let sent = cx.mailbox(&broker)?.broadcast(&command).await;
+        broker.close().await?;
+        anyhow::Ok(sent?)
+    };
+    let sent = tokio::select! {
+        biased;
+        code = signals::interrupted() => {
+            code?;
+            return Ok(None);
+        }
+        sent = tokio::time::timeout(CANCELLING, revoke) => sent,
+    };
+    Ok(match sent {
+        Ok(Ok(_)) => Some(format!("cancelled: {count}")),
+        Ok(Err(error)) => {
+            cx.out.warn(format!("can't cancel {count}: {error:#}"))?;
+            None
+        }
+        Err(_) => {
+            cx.out
+                .warn(format!("can't cancel {count}: the broker does not answer"))?;
+            None
+        }
+    })
 }
 
 /// Says what went wrong, once, and turns it into an exit code.

@@ -30,7 +30,7 @@ pub use self::error::ProtocolError;
 pub use self::exception::Exception;
 pub use self::message::{DeliveryInfo, Message, Properties};
 pub use self::nodename::Nodename;
-pub use self::result::{ResultMeta, ResultTuple};
+pub use self::result::{Extended, ResultMeta, ResultTuple};
 pub use self::signature::Signature;
 pub use self::state::State;
 pub use self::task::{Embed, TaskHeader, TaskMessage};

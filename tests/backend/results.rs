@@ -16,6 +16,7 @@ crate::conformance!({
     compressed_results_are_read_and_kept
     a_batch_has_an_outcome_each
     forgotten_results_are_gone
+    what_was_stored_last_is_listed
     results_expire
     groups_are_saved_and_restored
     large_values_are_stored
@@ -67,6 +68,18 @@ async fn what_is_stored_is_read(fx: Fixture) {
         (&read[3].status, &read[3].result),
         (&custom.status, &custom.result)
     );
+}
+
+async fn what_was_stored_last_is_listed(fx: Fixture) {
+    let backend = fx.connect().await;
+    assert_eq!(backend.recent(10).await.unwrap(), Vec::<String>::new());
+    for id in ["a", "b", "c"] {
+        store(&backend, meta(id, &State::SUCCESS, 1)).await;
+    }
+    let mut ids = backend.recent(10).await.unwrap();
+    ids.sort();
+    assert_eq!(ids, ["a", "b", "c"]);
+    assert_eq!(backend.recent(2).await.unwrap().len(), 2);
 }
 
 async fn nothing_stored_is_none(fx: Fixture) {

@@ -3,6 +3,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod completion;
 mod control;
 mod failures;
 mod globals;

@@ -23,6 +23,8 @@ pub(super) type Answer<T> = oneshot::Sender<Result<T, SqliteError>>;
 pub(super) enum Request {
     Store(Vec<Row>, Answer<Vec<Stored>>),
     GetMany(String, Answer<Vec<Row>>),
+    /// The ids stored last.
+    Recent(usize, Answer<Vec<String>>),
     Forget(String, Answer<()>),
     SaveGroup {
         id: String,
@@ -224,6 +226,7 @@ async fn transaction(
             }
             // Not gathered.
             Request::GetMany(..)
+            | Request::Recent(..)
             | Request::RestoreGroup(..)
             | Request::Expire(..)
             | Request::Path(..) => {}
@@ -280,6 +283,13 @@ async fn read(open: &mut Open, schema: &Schema, request: Request) -> bool {
                 .await
                 .and_then(|rows| rows.iter().map(Row::from_columns).collect());
             reply(answer, rows.map_err(sorted))
+        }
+        Request::Recent(limit, answer) => {
+            let ids = sqlx::query_scalar(sql(&schema.recent))
+                .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                .fetch_all(c)
+                .await;
+            reply(answer, ids.map_err(sorted))
         }
         Request::RestoreGroup(id, answer) => {
             let found = sqlx::query_scalar(sql(&schema.restore_group))
@@ -363,6 +373,7 @@ impl Request {
         match self {
             Self::Store(_, answer) => drop(answer.send(Err(error))),
             Self::GetMany(_, answer) => drop(answer.send(Err(error))),
+            Self::Recent(_, answer) => drop(answer.send(Err(error))),
             Self::Forget(_, answer) | Self::DeleteGroup(_, answer) => {
                 drop(answer.send(Err(error)));
             }

@@ -230,6 +230,12 @@ impl Backend for DatabaseBackend {
         self.client.ask(|answer| Request::Forget(id, answer)).await
     }
 
+    async fn recent(&self, limit: usize) -> Result<Vec<String>, BackendError> {
+        self.client
+            .ask(|answer| Request::Recent(limit, answer))
+            .await
+    }
+
     async fn save_group(&self, group: &ResultTuple) -> Result<(), BackendError> {
         let (id, result) = (group.id.clone(), self.coder.encode(&group.to_value())?);
         // UTC, whatever the app's zone (celery/backends/database/models.py, TaskSet).

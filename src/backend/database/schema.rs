@@ -28,6 +28,7 @@ pub(super) struct Schema {
     group: String,
     pub(super) store: Arc<str>,
     pub(super) get_many: Arc<str>,
+    pub(super) recent: Arc<str>,
     pub(super) forget: Arc<str>,
     pub(super) save_group: Arc<str>,
     pub(super) restore_group: Arc<str>,
@@ -75,6 +76,7 @@ impl Schema {
                  CAST(kwargs AS BLOB), CAST(worker AS BLOB), CAST(retries AS INTEGER), CAST(queue AS BLOB), \
                  CAST(stamps AS BLOB) FROM {task} WHERE task_id IN (SELECT value FROM json_each(?1))",
             ),
+            recent: fill("SELECT CAST(task_id AS TEXT) FROM {task} ORDER BY id DESC LIMIT ?1"),
             forget: fill("DELETE FROM {task} WHERE task_id = ?1"),
             save_group: fill(
                 "INSERT INTO {group} (taskset_id, result, date_done) VALUES (?1, ?2, ?3) \

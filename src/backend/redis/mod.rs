@@ -7,6 +7,7 @@ mod client;
 mod payload;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,9 @@ const MAX_VALUE: usize = 512 << 20;
 
 /// Keys of one round trip.
 const CHUNK: usize = 500;
+
+/// Round trips that a look for ids may take: it must not go through a large database.
+const SCANS: usize = 10;
 
 /// The back end.
 #[derive(Debug)]
@@ -247,8 +251,59 @@ impl Backend for RedisBackend {
         watch::watch(&self.client, keys, self.codec.clone()).await
     }
 
+    async fn find(&self, prefix: &str, limit: usize) -> Result<Vec<String>, BackendError> {
+        let start = self.keys.task("");
+        let pattern = format!("{}*", escape_glob(&self.keys.task(prefix)));
+        let mut found = BTreeSet::new();
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg(&pattern);
+            scan.arg("COUNT").arg(SCANNED);
+            let (next, keys): (u64, Vec<String>) = self
+                .client
+                .call(|c| {
+                    let scan = scan.clone();
+                    async move { c.run(&scan).await }
+                })
+                .await?;
+            // A scan may name a key twice.
+            let ids = keys.iter().filter_map(|k| k.strip_prefix(&start));
+            found.extend(ids.map(str::to_owned));
+            cursor = next;
+            if cursor == 0 || found.len() >= limit {
+                return Ok(found.into_iter().take(limit).collect());
+            }
+        }
+    }
+
     async fn forget(&self, task_id: &str) -> Result<(), BackendError> {
         self.client.delete(&[self.keys.task(task_id)]).await
+    }
+
+    async fn recent(&self, limit: usize) -> Result<Vec<String>, BackendError> {
+        let prefix = self.keys.task("");
+        let pattern = format!("{}*", escape_glob(&prefix));
+        let (mut ids, mut cursor) = (Vec::new(), 0_u64);
+        for _ in 0..SCANS {
+            let (next, keys): (u64, Vec<Vec<u8>>) = self
+                .client
+                .call(|c| {
+                    let mut scan = redis::cmd("SCAN");
+                    scan.arg(cursor).arg("MATCH").arg(&pattern);
+                    scan.arg("COUNT").arg(1000);
+                    async move { c.run(&scan).await }
+                })
+                .await?;
+            let keys = keys.into_iter().filter_map(|k| String::from_utf8(k).ok());
+            ids.extend(keys.filter_map(|k| k.strip_prefix(&prefix).map(str::to_owned)));
+            cursor = next;
+            if cursor == 0 || ids.len() >= limit {
+                break;
+            }
+        }
+        ids.truncate(limit);
+        Ok(ids)
     }
 
     async fn save_group(&self, group: &ResultTuple) -> Result<(), BackendError> {
@@ -302,6 +357,21 @@ impl Backend for RedisBackend {
     async fn close(&self) {
         self.client.close().await;
     }
+}
+
+/// Keys that Redis looks at per step of a search.
+const SCANNED: usize = 1000;
+
+/// A text as a pattern that matches nothing else.
+fn escape_glob(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        if "*?[]^\\".contains(c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 #[cfg(test)]

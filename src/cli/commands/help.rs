@@ -22,6 +22,9 @@ pub(crate) struct HelpArgs {
     topic: Vec<String>,
 }
 
+/// Pages that are not about a command.
+const TOPICS: &[&str] = &["exit-codes", "config"];
+
 impl HelpArgs {
     pub(crate) fn run(&self, out: &Out) -> anyhow::Result<ExitCode> {
         let mut command = crate::cli::run::command();
@@ -51,8 +54,18 @@ impl HelpArgs {
     }
 }
 
+/// All that there is a page on.
+pub(crate) fn topics() -> Vec<String> {
+    let command = crate::cli::run::command();
+    let commands = command.get_subcommands().map(clap::Command::get_name);
+    commands
+        .chain(TOPICS.iter().copied())
+        .map(str::to_owned)
+        .collect()
+}
+
 fn unknown(name: &str, mut known: Vec<String>) -> Failure {
-    known.extend(["exit-codes", "config"].map(str::to_owned));
+    known.extend(TOPICS.iter().map(|t| (*t).to_owned()));
     let failure = Failure::usage(format!("there is no help on `{name}`"));
     match did_you_mean(name, known.iter().map(String::as_str)) {
         Some(hint) => failure.hint(hint),

@@ -2,7 +2,7 @@
 
 pub(super) mod completions;
 mod control;
-mod help;
+pub(super) mod help;
 mod inspect;
 pub(super) mod man;
 mod purge;
@@ -57,8 +57,7 @@ impl Command {
     pub(super) fn overrides(&self) -> anyhow::Result<Vec<Override>> {
         match self {
             Self::Worker(args) => args.overrides(),
-            // Someone waits at the terminal: they try again themselves.
-            Self::Send(_) => Ok(vec![Override::new("send", "task_publish_retry", "false")]),
+            Self::Send(args) => Ok(args.overrides()),
             _ => Ok(Vec::new()),
         }
     }

@@ -310,7 +310,7 @@ fn report(cx: &Context, what: &str, counts: &[Count]) -> io::Result<()> {
 async fn confirmed(cx: &Context, counts: &[Count]) -> anyhow::Result<bool> {
     let messages = total(counts);
     cx.out.error(warning(counts))?;
-    cx.say_on_interrupt("\nAborted!".to_owned());
+    cx.farewell.says("\nAborted!");
     let (out, question) = (
         cx.out.clone(),
         format!("Delete {messages} {}?", plural(messages)),

@@ -1,6 +1,6 @@
 //! `rcelery result`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
-use super::waiting::{self, conclude_all, document, plain, worse};
+use super::waiting::{self, Form, Wanted, conclude_all, document, exit_of, plain, worse};
 use crate::backend::Backend;
 use crate::cli::context::Context;
-use crate::cli::error::{Failure, Silent};
+use crate::cli::error::{Failure, Kind, Silent};
 use crate::cli::output::json;
 use crate::cli::output::meta::Progress;
 use crate::cli::output::progress::{Display, ProgressMode, reason};
@@ -28,7 +28,10 @@ Examples:
   rcelery result 5d0ccc80-8587-4278-849e-c7cc36c2445e
   rcelery result --wait=30 $id || echo \"exit code $?\"    # 1 failed, 75 not yet
   rcelery result --progress $id                          # with a bar
-  rcelery result -j $id | jq .state")]
+  rcelery result -j $id | jq .state
+  rcelery result --wait --progress $(cat ids)            # many, with a bar each
+  rcelery result --wait - < ids
+  rcelery result --raw $id > image.png                   # bytes as they are")]
 pub(crate) struct ResultArgs {
     /// Task ids; `-` reads them from stdin
     #[arg(required = true, value_name = "TASK_ID", value_parser = clap::builder::NonEmptyStringValueParser::new())]
@@ -46,6 +49,10 @@ pub(crate) struct ResultArgs {
     #[arg(long, conflicts_with = "progress", help_heading = "Waiting options")]
     watch: bool,
 
+    /// Print the value as it is: text and bytes with no line break behind them
+    #[arg(long, conflicts_with_all = ["watch", "traceback", "children"])]
+    raw: bool,
+
     /// Show the traceback instead
     #[arg(long, conflicts_with_all = ["watch", "progress"])]
     traceback: bool,
@@ -58,6 +65,10 @@ pub(crate) struct ResultArgs {
     #[arg(long)]
     forget: bool,
 
+    /// Take each id as the beginning of one, if only one begins so (Redis)
+    #[arg(long)]
+    prefix: bool,
+
     /// Name of the task, for display
     #[arg(short, long, value_name = "NAME")]
     task: Option<String>,
@@ -65,19 +76,22 @@ pub(crate) struct ResultArgs {
 
 impl ResultArgs {
     pub(crate) async fn run(self, cx: &Context) -> anyhow::Result<ExitCode> {
-        let ids = self.ids()?;
+        if self.raw && cx.out.is_json() {
+            return Err(Failure::usage("--raw and --json can't be used together").into());
+        }
+        let mut ids = self.ids().await?;
         let backend = cx.backend().await?;
+        if self.prefix {
+            ids = whole(&*backend, ids).await?;
+        }
         let timeout = self.wait.flatten();
         let waits = self.wait.is_some() || self.progress.is_some() || self.watch;
-        let metas = if waits {
-            cx.say_on_interrupt(format!(
-                "still running: rcelery result --wait {}",
-                ids.join(" ")
-            ));
+        let (metas, told) = if waits {
+            cx.farewell.waits_for(&ids, false);
             self.wait_for(cx, &backend, &ids, timeout).await?
         } else {
             let found = backend.get_many(&ids).await?;
-            pending_where_none(&ids, found)
+            (pending_where_none(&ids, found), false)
         };
         let outcome = if self.traceback {
             tracebacks(cx, &metas)
@@ -87,7 +101,8 @@ impl ResultArgs {
             // Every change was printed, the last one too.
             verdict(&metas)
         } else {
-            conclude_all(cx, &metas, self.task.as_deref(), timeout)
+            let form = if self.raw { Form::Raw } else { Form::Line };
+            conclude_all(cx, &metas, self.task.as_deref(), timeout, form, told)
         };
         if self.forget {
             for meta in metas.iter().filter(|m| m.status.is_ready()) {
@@ -97,15 +112,12 @@ impl ResultArgs {
         outcome.map(|()| ExitCode::SUCCESS)
     }
 
-    fn ids(&self) -> anyhow::Result<Vec<String>> {
+    async fn ids(&self) -> anyhow::Result<Vec<String>> {
         let mut ids = Vec::new();
         for id in &self.ids {
             if id == "-" {
-                ids.extend(
-                    parse::source("TASK_ID", id)?
-                        .split_whitespace()
-                        .map(str::to_owned),
-                );
+                let input = parse::source("TASK_ID", id).await?;
+                ids.extend(input.split_whitespace().map(str::to_owned));
             } else {
                 ids.push(id.clone());
             }
@@ -123,47 +135,94 @@ impl ResultArgs {
         cx.out.stdout_is_terminal && cx.out.stderr_is_terminal && !cx.out.is_json()
     }
 
+    /// The last of each, and whether their ends are on the screen.
     async fn wait_for(
         &self,
         cx: &Context,
         backend: &Arc<dyn Backend>,
         ids: &[String],
         timeout: Option<Duration>,
-    ) -> anyhow::Result<Vec<ResultMeta>> {
+    ) -> anyhow::Result<(Vec<ResultMeta>, bool)> {
         let mode = match self.progress {
             Some(mode) => mode,
             None if self.watch && self.has_bar(cx) => ProgressMode::Bar,
             None => ProgressMode::None,
         };
         let prints = self.watch && !self.has_bar(cx);
-        let mut display = Display::new(&cx.out, mode, ids.len() > 1);
-        for id in ids {
-            display.add(id, self.task.as_deref().unwrap_or("task"), None)?;
-        }
         let many = ids.len() > 1;
-        let last = waiting::wait(backend, ids, timeout, |meta| {
-            display.update(meta)?;
+        let mut display = Display::new(&cx.out, mode, ids.len());
+        let tasks: Vec<Wanted> = ids
+            .iter()
+            .map(|id| Wanted {
+                id: id.clone(),
+                name: self.task.clone(),
+                queue: None,
+            })
+            .collect();
+        let print = |meta: &ResultMeta| {
+            cx.out.line(if cx.out.is_json() {
+                json::line(&document(meta, self.task.as_deref()))
+            } else {
+                change(meta, &Zoned::now(), many)
+            })
+        };
+        if prints {
+            // What nothing is stored of has no change to begin with.
+            let found = backend.get_many(ids).await?;
+            for (id, _) in ids.iter().zip(&found).filter(|(_, meta)| meta.is_none()) {
+                print(&ResultMeta::pending(id))?;
+            }
+        }
+        let mut last: HashMap<String, ResultMeta> = HashMap::new();
+        let open = waiting::wait(cx, backend, &tasks, timeout, &mut display, |meta, _| {
             if prints {
-                let line = if cx.out.is_json() {
-                    json::line(&document(meta, self.task.as_deref()))
-                } else {
-                    change(meta, &Zoned::now(), many)
-                };
-                cx.out.line(line)?;
+                print(meta)?;
+            }
+            if meta.status.is_ready() {
+                last.insert(meta.task_id.clone(), meta.clone());
             }
             Ok(())
         })
         .await?;
-        display.clear();
-        Ok(ids
-            .iter()
-            .map(|id| {
-                last.get(id)
-                    .cloned()
-                    .unwrap_or_else(|| ResultMeta::pending(id))
-            })
-            .collect())
+        last.extend(open);
+        let metas = ids.iter().map(|id| {
+            let meta = last.remove(id);
+            meta.unwrap_or_else(|| ResultMeta::pending(id))
+        });
+        Ok((metas.collect(), many && display.tells_ends()))
     }
+}
+
+/// The ids that begin with these.
+async fn whole(backend: &dyn Backend, beginnings: Vec<String>) -> anyhow::Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for beginning in beginnings {
+        let shown = printable(&beginning);
+        let mut found = backend.find(&beginning, 4).await?;
+        // What is an id itself is meant, whatever else begins with it.
+        if found.len() > 1 && backend.get(&beginning).await?.is_some() {
+            found = vec![beginning];
+        }
+        match <[String; 1]>::try_from(found) {
+            Ok([id]) => ids.push(id),
+            Err(none) if none.is_empty() => {
+                let failure = Failure::new(
+                    Kind::NotReady,
+                    format!("no stored result has an id that begins with `{shown}`"),
+                );
+                return Err(failure.into());
+            }
+            Err(several) => {
+                let several: Vec<String> = several.iter().map(|id| printable(id)).collect();
+                return Err(Failure::usage(format!(
+                    "several ids begin with `{shown}`: {}",
+                    several.join(", ")
+                ))
+                .into());
+            }
+        }
+    }
+    Ok(ids)
 }
 
 fn pending_where_none(ids: &[String], found: Vec<Option<ResultMeta>>) -> Vec<ResultMeta> {
@@ -188,14 +247,6 @@ fn change(meta: &ResultMeta, now: &Zoned, many: bool) -> String {
     };
     let _ = write!(line, " {tail}");
     line
-}
-
-fn exit_of(meta: &ResultMeta) -> u8 {
-    match meta.status.as_str() {
-        "SUCCESS" => 0,
-        "FAILURE" | "REVOKED" => 1,
-        _ => 75,
-    }
 }
 
 /// The exit code alone.

@@ -1,54 +1,171 @@
 //! Waiting for tasks, and saying how they ended: what `send` and `result` share.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use jiff::Timestamp;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::backend::{Backend, BackendError};
+use crate::cli::cluster::Cluster;
 use crate::cli::context::Context;
 use crate::cli::error::{Failure, Kind, Silent};
 use crate::cli::output::meta::Progress;
-use crate::cli::output::progress::reason;
+use crate::cli::output::progress::{Display, TICK, ago, reason};
 use crate::cli::output::{json, short_id, table::printable};
-use crate::protocol::{ResultMeta, Value, repr};
+use crate::cli::suggest;
+use crate::protocol::{ResultMeta, Value, repr, time};
 
-/// Waits until all tasks are done or `timeout` has passed; `seen` is told of every change. Returns the last that was
-/// seen of each.
+/// A task that is waited for, as far as it is known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted {
+    pub(super) id: String,
+    pub(super) name: Option<String>,
+    /// Where it was sent.
+    pub(super) queue: Option<String>,
+}
+
+/// After how long of no news the workers are asked why.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long the next worker may take to answer that.
+const ASKING: Duration = Duration::from_secs(1);
+
+/// Waits until all tasks are done or `timeout` has passed; `seen` is told of every change. Returns those that are not
+/// done, with the last that was seen of them.
 pub(super) async fn wait(
+    cx: &Context,
     backend: &Arc<dyn Backend>,
-    ids: &[String],
+    tasks: &[Wanted],
     timeout: Option<Duration>,
-    mut seen: impl FnMut(&ResultMeta) -> anyhow::Result<()>,
+    display: &mut Display,
+    mut seen: impl FnMut(&ResultMeta, &Display) -> anyhow::Result<()>,
 ) -> anyhow::Result<HashMap<String, ResultMeta>> {
     let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
-    let mut open: HashSet<&str> = ids.iter().map(String::as_str).collect();
-    let mut last = HashMap::new();
-    let mut changes = backend.watch(ids).await?;
+    let ids: Vec<String> = tasks.iter().map(|t| t.id.clone()).collect();
+    let mut open: HashMap<String, ResultMeta> = HashMap::new();
+    for task in tasks {
+        display.add(&task.id, task.name.as_deref(), task.queue.as_deref())?;
+        open.insert(task.id.clone(), ResultMeta::pending(&task.id));
+    }
+    let mut changes = backend.watch(&ids).await?;
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reasons = pin!(reasons(cx));
+    let mut asked = false;
     while !open.is_empty() {
-        let change = match deadline {
-            None => changes.next().await,
-            Some(deadline) => match tokio::time::timeout_at(deadline, changes.next()).await {
-                Ok(change) => change,
-                Err(_) => break,
-            },
+        let change = tokio::select! {
+            change = changes.next() => change,
+            () = sleep_until(deadline) => break,
+            _ = ticks.tick(), if display.moves() => {
+                display.tick()?;
+                continue;
+            }
+            cluster = &mut reasons, if !asked => {
+                asked = true;
+                if let Some(cluster) = cluster {
+                    let queued = |t: &&Wanted| {
+                        open.get(&t.id).is_some_and(|m| m.status.as_str() == "PENDING")
+                    };
+                    for task in tasks.iter().filter(queued) {
+                        if let Some(hint) = why(task, &cluster, cx.out.unicode) {
+                            display.hint(&task.id, &hint)?;
+                        }
+                    }
+                }
+                continue;
+            }
         };
         let Some(meta) = change.transpose()? else {
             return Err(
                 BackendError::connection("the result back end ended the subscription").into(),
             );
         };
-        if !open.contains(meta.task_id.as_str()) {
+        if !open.contains_key(&meta.task_id) {
             continue;
         }
-        seen(&meta)?;
+        display.update(&meta)?;
+        seen(&meta, display)?;
         if meta.status.is_ready() {
-            open.remove(meta.task_id.as_str());
+            cx.farewell.is_done(&meta.task_id);
+            open.remove(&meta.task_id);
+        } else {
+            open.insert(meta.task_id.clone(), meta);
         }
-        last.insert(meta.task_id.clone(), meta);
     }
-    Ok(last)
+    display.finish()?;
+    Ok(open)
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the workers know, some time from now; none if they can't be asked, which is no reason to fail.
+async fn reasons(cx: &Context) -> Option<Cluster> {
+    tokio::time::sleep(PATIENCE).await;
+    let ask = async {
+        let broker = cx.broker().await.ok()?;
+        let cluster = Cluster::ask(cx, &broker, ASKING).await.ok();
+        if let Err(error) = broker.close().await {
+            tracing::debug!(%error, "closing the connection on which workers were asked");
+        }
+        cluster
+    };
+    ask.await
+}
+
+/// Why a task may still be queued, as far as the workers' answers tell.
+fn why(task: &Wanted, cluster: &Cluster, unicode: bool) -> Option<String> {
+    if !cluster.complete {
+        return None;
+    }
+    if let Some(queue) = &task.queue
+        && !cluster.consumes(queue)
+    {
+        return Some(format!("no worker consumes queue \"{}\"", printable(queue)));
+    }
+    if cluster.nodes.is_empty() {
+        return Some("no worker is online".to_owned());
+    }
+    let name = task.name.as_deref()?;
+    if cluster.registers(name) {
+        return None;
+    }
+    let known = cluster.tasks.keys().map(String::as_str);
+    let tip = suggest::nearest(name, known).map_or(String::new(), |near| {
+        let dash = if unicode { "\u{2014}" } else { "-" };
+        format!(" {dash} did you mean {}?", printable(near))
+    });
+    Some(format!(
+        "no online worker registers {}{tip}",
+        printable(name)
+    ))
+}
+
+/// How a value is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Text as it is, everything else as JSON; a line each.
+    Line,
+    /// The same without a line break, and bytes as bytes.
+    Raw,
+}
+
+impl Form {
+    fn print(self, cx: &Context, value: &Value) -> std::io::Result<()> {
+        match (self, value) {
+            (Self::Line, _) => cx.out.line(plain(value, cx.out.python_repr)),
+            (Self::Raw, Value::Bytes(bytes)) => cx.out.raw(bytes),
+            (Self::Raw, _) => cx.out.raw(plain(value, cx.out.python_repr).as_bytes()),
+        }
+    }
 }
 
 /// Prints one result, and fails if the task did, or is not done.
@@ -57,6 +174,7 @@ pub(super) fn conclude(
     meta: &ResultMeta,
     name: Option<&str>,
     waited: Option<Duration>,
+    form: Form,
 ) -> anyhow::Result<()> {
     if cx.out.is_json() {
         cx.out.json(&document(meta, name))?;
@@ -66,20 +184,24 @@ pub(super) fn conclude(
         };
     }
     match verdict(meta, name, waited) {
-        None => Ok(cx.out.line(plain(&meta.result, cx.out.python_repr))?),
+        None => Ok(form.print(cx, &meta.result)?),
         Some(failure) => Err(failure.into()),
     }
 }
 
 /// As [`conclude`], for several: each value a line, each failure a line on stderr, the worst exit code.
+///
+/// `told`: the ends of the tasks are on the screen already.
 pub(super) fn conclude_all(
     cx: &Context,
     metas: &[ResultMeta],
     name: Option<&str>,
     waited: Option<Duration>,
+    form: Form,
+    told: bool,
 ) -> anyhow::Result<()> {
     if let [one] = metas {
-        return conclude(cx, one, name, waited);
+        return conclude(cx, one, name, waited, form);
     }
     if cx.out.is_json() {
         cx.out.json(&Value::List(
@@ -90,10 +212,10 @@ pub(super) fn conclude_all(
     for meta in metas {
         match verdict(meta, name, waited) {
             None if cx.out.is_json() => {}
-            None => cx.out.line(plain(&meta.result, cx.out.python_repr))?,
+            None => form.print(cx, &meta.result)?,
             Some(failure) => {
                 worst = worse(worst, failure.kind.exit());
-                if !cx.out.is_json() {
+                if !cx.out.is_json() && !(told && meta.status.is_ready()) {
                     cx.out.error(
                         crate::cli::error::Report::of(&failure.into()).text(cx.out.colour_err),
                     )?;
@@ -105,6 +227,15 @@ pub(super) fn conclude_all(
         Ok(())
     } else {
         Err(Silent(worst).into())
+    }
+}
+
+/// The exit code that a task's state means.
+pub(super) fn exit_of(meta: &ResultMeta) -> u8 {
+    match meta.status.as_str() {
+        "SUCCESS" => 0,
+        "FAILURE" | "REVOKED" => 1,
+        _ => 75,
     }
 }
 
@@ -133,6 +264,15 @@ pub(super) fn plain(value: &Value, python: bool) -> String {
     }
 }
 
+/// From which age on it is said.
+const RECENT: Duration = Duration::from_secs(10);
+
+/// How long ago the task ended, if that is known.
+fn age(meta: &ResultMeta, now: Timestamp) -> Option<Duration> {
+    let done = time::parse(meta.date_done.as_deref()?).ok()?;
+    now.duration_since(done).try_into().ok()
+}
+
 /// What keeps a task from having a result, if anything.
 fn verdict(meta: &ResultMeta, name: Option<&str>, waited: Option<Duration>) -> Option<Failure> {
     let state = meta.status.as_str();
@@ -145,7 +285,11 @@ fn verdict(meta: &ResultMeta, name: Option<&str>, waited: Option<Duration>) -> O
         "SUCCESS" => None,
         "FAILURE" => {
             let worker = meta.extended.as_ref().and_then(|e| e.worker.as_deref());
-            let on = worker.map_or(String::new(), |w| format!(" on {}", printable(w)));
+            let mut on = worker.map_or(String::new(), |w| format!(" on {}", printable(w)));
+            // What has only just happened needs no date.
+            if let Some(age) = age(meta, Timestamp::now()).filter(|age| *age >= RECENT) {
+                let _ = write!(on, " {}", ago(age));
+            }
             let why = reason(meta).unwrap_or_else(|| printable(&repr::pystr(&meta.result)));
             let failure = Failure::new(Kind::TaskFailed, format!("{what} FAILURE{on}: {why}"));
             Some(match &meta.traceback {
@@ -267,6 +411,60 @@ mod tests {
             "proj.fail[5d0ccc80] FAILURE: ValueError: boom"
         );
         assert_eq!(failure.kind.exit(), 1);
+    }
+
+    #[test]
+    fn a_failure_of_old_says_where_and_when() {
+        let boom = Exception::builtin("ValueError", "boom").to_value();
+        let mut meta = meta("FAILURE", boom);
+        let then = Timestamp::now() - jiff::SignedDuration::from_secs(190);
+        meta.date_done = Some(time::isoformat(then, &jiff::tz::TimeZone::UTC));
+        meta.extended = Some(crate::protocol::Extended {
+            name: Some("proj.fail".to_owned()),
+            worker: Some("w1@box".to_owned()),
+            ..crate::protocol::Extended::default()
+        });
+        assert_eq!(
+            verdict(&meta, None, None).unwrap().to_string(),
+            "proj.fail[5d0ccc80] FAILURE on w1@box 3m ago: ValueError: boom"
+        );
+    }
+
+    #[test]
+    fn a_queued_task_is_explained_by_what_is_missing() {
+        let one = |name: &str| [(name.to_owned(), ["w1@h".to_owned()].into())].into();
+        let cluster = Cluster {
+            nodes: ["w1@h".to_owned()].into(),
+            tasks: one("proj.nothing"),
+            queues: one("celery"),
+            complete: true,
+        };
+        let task = |name: Option<&str>, queue: Option<&str>| Wanted {
+            id: "x".to_owned(),
+            name: name.map(str::to_owned),
+            queue: queue.map(str::to_owned),
+        };
+        let why = |name, queue, cluster: &Cluster| super::why(&task(name, queue), cluster, false);
+        assert_eq!(
+            why(Some("proj.nosuch"), Some("low"), &cluster).as_deref(),
+            Some("no worker consumes queue \"low\"")
+        );
+        assert_eq!(
+            why(Some("proj.nosuch"), Some("celery"), &cluster).as_deref(),
+            Some("no online worker registers proj.nosuch - did you mean proj.nothing?")
+        );
+        assert_eq!(why(Some("proj.nothing"), Some("celery"), &cluster), None);
+        assert_eq!(why(None, None, &cluster), None);
+        let nobody = Cluster {
+            complete: true,
+            ..Cluster::default()
+        };
+        assert_eq!(
+            why(None, None, &nobody).as_deref(),
+            Some("no worker is online")
+        );
+        // Someone did not answer: they may have it all.
+        assert_eq!(why(Some("x"), Some("low"), &Cluster::default()), None);
     }
 
     #[test]

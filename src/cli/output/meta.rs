@@ -35,9 +35,8 @@ impl Progress {
         let number = |names: &[&str]| {
             names
                 .iter()
-                .find_map(|name| map.get(*name))
-                .and_then(Value::as_f64)
-                .filter(|n| n.is_finite() && *n >= 0.0)
+                .filter_map(|name| map.get(*name)?.as_f64())
+                .find(|n| n.is_finite() && *n >= 0.0)
         };
         let text = ["status", "message", "description", "desc"]
             .iter()
@@ -46,11 +45,11 @@ impl Progress {
             .filter(|s| !s.is_empty());
         let current = number(&["current", "done", "completed", "i"]);
         let total = number(&["total", "n", "count"]).filter(|t| *t > 0.0);
-        let stated = map
+        let stated = ["percent", "progress"]
             .iter()
-            .find(|(k, _)| *k == "percent" || *k == "progress")
-            .and_then(|(_, v)| v.as_f64().map(|n| (n, matches!(v, Value::Float(_)))))
-            .filter(|(n, _)| n.is_finite() && *n >= 0.0)
+            .filter_map(|name| map.get(*name))
+            .filter_map(|v| v.as_f64().map(|n| (n, matches!(v, Value::Float(_)))))
+            .find(|(n, _)| n.is_finite() && *n >= 0.0)
             // A float up to 1 is a fraction; the integer 1 is one per cent.
             .map(|(n, float)| if float && n <= 1.0 { n * 100.0 } else { n });
         let percent = match (current, total) {
@@ -177,6 +176,18 @@ mod tests {
             read(&[("current", 1.into()), ("total", 0.into())]).percent,
             None
         );
+    }
+
+    #[test]
+    fn a_key_without_a_number_leaves_it_to_the_next() {
+        let p = read(&[
+            ("current", Value::Null),
+            ("done", 5.into()),
+            ("total", 20.into()),
+        ]);
+        assert_eq!(p.counter().as_deref(), Some("5/20"));
+        let p = read(&[("percent", Value::Null), ("progress", 0.5.into())]);
+        assert_eq!(p.percent, Some(50.0));
     }
 
     #[test]

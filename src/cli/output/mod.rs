@@ -45,7 +45,6 @@ pub(crate) struct Out {
     pub(crate) colour_err: bool,
     /// Columns of the terminal on stdout; none elsewhere.
     pub(crate) columns: Option<usize>,
-    pub(crate) stderr_columns: Option<usize>,
     pub(crate) stdout_is_terminal: bool,
     pub(crate) stderr_is_terminal: bool,
     pub(crate) unicode: bool,
@@ -70,7 +69,6 @@ impl Out {
             colour_out: colour::decide(colour, no_color, out, var),
             colour_err: colour::decide(colour, no_color, err, var),
             columns: out.then(|| columns(&comfy_table::Table::new())),
-            stderr_columns: err.then(|| columns(comfy_table::Table::new().use_stderr())),
             stdout_is_terminal: out,
             stderr_is_terminal: err,
             unicode: is_utf8(var),

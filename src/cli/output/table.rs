@@ -167,13 +167,9 @@ fn shrink(columns: &[Column], widths: &mut [usize], kept: &mut Vec<usize>, width
     }
 }
 
-/// As many characters as fit into `width` columns, the last of them `…` if something is missing.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    shortened(text, width, true)
-}
-
-/// The same, with `~` on a terminal that has no `…`.
-pub(crate) fn shortened(text: &str, width: usize, unicode: bool) -> String {
+/// As many characters as fit into `width` columns, the last of them `…` if something is missing, or `~` where the terminal
+/// has no such thing.
+fn shortened(text: &str, width: usize, unicode: bool) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

@@ -1,11 +1,15 @@
-//! `rcelery send`.
+//! `rcelery send`: one task here, many in `bulk.rs`.
 
+mod bulk;
+
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::timeout;
 
-use super::waiting::{self, conclude};
+use super::waiting::{self, Form, Wanted, conclude};
 use crate::app::Call;
 use crate::cli::cluster::Cluster;
 use crate::cli::context::Context;
@@ -14,12 +18,18 @@ use crate::cli::output::progress::{Display, ProgressMode};
 use crate::cli::output::table::printable;
 use crate::cli::parse::{self, When};
 use crate::cli::suggest;
+use crate::config::Override;
 use crate::producer::Outgoing;
 use crate::protocol::{ResultMeta, Value, codec};
 
 /// Send a task
 ///
-/// Prints the id of the task, and nothing else; with --wait or --progress its result.
+/// Prints the id of the task, and nothing else; with --wait or --progress its result. Many tasks come from --jsonl: one
+/// JSON object a line, such as {"task": "demo.add", "args": [2, 3], "kwargs": {}, "options": {"queue": "hi"}}, all but
+/// `task` optional; NAME and the options given here are for the lines that don't say otherwise. A file is checked as a
+/// whole before anything is sent, stdin as it comes. With --wait or --progress each task prints its result as one line
+/// of JSON when it is done, with its "line"; where bars are drawn and stdout is a terminal too, the bars' last lines
+/// stand for them.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -27,11 +37,18 @@ Examples:
   rcelery send demo.add -a '[2, 3]' --wait          # prints 5
   rcelery send demo.long_task --progress            # with a bar
   id=$(rcelery send proj.report --countdown 5m)
-  echo '[2, 3]' | rcelery send demo.add -a -")]
+  echo '[2, 3]' | rcelery send demo.add -a -
+  rcelery send demo.add -a '[2, 3]' --check         # only if a worker knows it
+  rcelery send --jsonl jobs.jsonl --queue low > ids
+  rcelery send --jsonl jobs.jsonl --progress > results.jsonl")]
 pub(crate) struct SendArgs {
     /// Name of the task
-    #[arg(value_name = "NAME")]
-    name: String,
+    #[arg(value_name = "NAME", required_unless_present = "jsonl")]
+    name: Option<String>,
+
+    /// Send many tasks: one JSON object a line, from FILE or `-` for stdin
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["args", "kwargs", "kwarg", "task_id"])]
+    jsonl: Option<String>,
 
     /// Positional arguments, a JSON array; `-` reads stdin, `@FILE` a file
     #[arg(
@@ -125,9 +142,17 @@ pub(crate) struct SendArgs {
     #[arg(long, value_name = "HOW", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "auto", help_heading = "Waiting options")]
     progress: Option<ProgressMode>,
 
+    /// Revoke what is not done when the wait is interrupted, running tasks too
+    #[arg(long, help_heading = "Waiting options")]
+    cancel_on_interrupt: bool,
+
     /// Ask the workers first, and send nothing if none of them registers the task
     #[arg(long)]
     check: bool,
+
+    /// Try again while the broker can't be reached, as `task_publish_retry_policy` says
+    #[arg(long)]
+    retry: bool,
 
     /// Print the message instead of sending it
     #[arg(long, conflicts_with_all = ["wait", "progress"])]
@@ -135,71 +160,109 @@ pub(crate) struct SendArgs {
 }
 
 impl SendArgs {
+    /// Settings that stand in the options.
+    pub(crate) fn overrides(&self) -> Vec<Override> {
+        // Someone waits at the terminal: they try again themselves, or say so.
+        let retry = if self.retry { "true" } else { "false" };
+        vec![Override::new("send", "task_publish_retry", retry)]
+    }
+
     pub(crate) async fn run(mut self, cx: &Context) -> anyhow::Result<ExitCode> {
+        if self.cancel_on_interrupt && !self.waits() {
+            return Err(Failure::usage(
+                "--cancel-on-interrupt is for a wait: add --wait or --progress",
+            )
+            .into());
+        }
+        match self.jsonl.take() {
+            Some(file) => bulk::run(&self, cx, &file).await,
+            None => self.one(cx).await,
+        }
+    }
+
+    async fn one(mut self, cx: &Context) -> anyhow::Result<ExitCode> {
         let now = Timestamp::now();
         if self.args == "-" && self.kwargs == "-" {
             return Err(Failure::usage("--args and --kwargs can't both come from stdin").into());
         }
-        self.args = parse::source("--args", &self.args)?;
-        self.kwargs = parse::source("--kwargs", &self.kwargs)?;
-        let call = self.call(cx, now)?;
+        self.args = parse::source("--args", &self.args).await?;
+        self.kwargs = parse::source("--kwargs", &self.kwargs).await?;
+        let name = self.name.clone().unwrap_or_default();
+        let call = self.call(cx, &name, now)?;
+        let outgoing = call.clone().message().await?;
         if self.check {
-            check(cx, &self.name, call.clone()).await?;
+            let unknown = check(cx, [(name.as_str(), queue_of(&outgoing))]).await?;
+            if let Some(failure) = unknown {
+                return Err(failure.into());
+            }
         }
         if self.dry_run {
-            let outgoing = call.message().await?;
             cx.out.json(&preview(&outgoing))?;
             return Ok(ExitCode::SUCCESS);
         }
         self.warn_of_the_past(cx, now)?;
-        let waits = self.wait.is_some() || self.progress.is_some();
         // A wait that can't be must be known before the task is sent.
-        let backend = if waits {
+        let backend = if self.waits() {
             Some(cx.reachable_backend().await?)
         } else {
             None
         };
-        let queue = if waits || cx.out.is_json() {
-            Some(route(call.clone()).await?)
-        } else {
-            None
-        };
+        let queue = queue_of(&outgoing).map(str::to_owned);
         let id = cx.sending(call.apply_async()).await?.id().to_owned();
         let Some(backend) = backend else {
             if cx.out.is_json() {
+                let place = queue.unwrap_or(outgoing.destination.routing_key);
                 cx.out.json(&Value::from([
                     ("id", id.as_str().into()),
-                    ("task", self.name.as_str().into()),
-                    ("queue", Value::opt(queue)),
+                    ("task", name.as_str().into()),
+                    ("queue", place.into()),
                     ("state", "PENDING".into()),
                 ]))?;
             } else {
                 cx.out.line(&id)?;
+                self.warn_of_nobody(cx, queue.as_deref()).await?;
             }
             return Ok(ExitCode::SUCCESS);
         };
-        cx.say_on_interrupt(format!("still running: rcelery result --wait {id}"));
+        cx.farewell
+            .waits_for(std::slice::from_ref(&id), self.cancel_on_interrupt);
         let timeout = self.wait.flatten();
-        let mode = self.progress.unwrap_or(ProgressMode::None);
-        let mut display = Display::new(&cx.out, mode, false);
-        display.add(&id, &self.name, queue.as_deref())?;
-        let ids = [id.clone()];
-        let mut last =
-            waiting::wait(&backend, &ids, timeout, |meta| Ok(display.update(meta)?)).await?;
-        display.clear();
-        let meta = last.remove(&id).unwrap_or_else(|| ResultMeta::pending(&id));
-        conclude(cx, &meta, Some(&self.name), timeout)?;
+        let mut display = Display::new(&cx.out, self.progress.unwrap_or(ProgressMode::None), 1);
+        let task = Wanted {
+            id,
+            name: Some(name.clone()),
+            queue,
+        };
+        let mut last = None;
+        let tasks = [task];
+        let mut open = waiting::wait(cx, &backend, &tasks, timeout, &mut display, |meta, _| {
+            last = Some(meta.clone());
+            Ok(())
+        })
+        .await?;
+        let [task] = tasks;
+        let meta = open.remove(&task.id).or(last);
+        let meta = meta.unwrap_or_else(|| ResultMeta::pending(&task.id));
+        conclude(cx, &meta, Some(&name), timeout, Form::Line)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn call(&self, cx: &Context, now: Timestamp) -> anyhow::Result<Call<Value>> {
-        if self.name.is_empty() {
+    fn waits(&self) -> bool {
+        self.wait.is_some() || self.progress.is_some()
+    }
+
+    fn call(&self, cx: &Context, name: &str, now: Timestamp) -> anyhow::Result<Call<Value>> {
+        if name.is_empty() {
             return Err(Failure::usage("the name of the task is empty").into());
         }
         let args = parse::json_array("--args", &self.args)?;
         let mut kwargs = parse::json_object("--kwargs", &self.kwargs)?;
         kwargs.extend(self.kwarg.iter().cloned());
-        let mut call = cx.app.send_task(&self.name).args(args).kwargs(kwargs);
+        self.options(cx.app.send_task(name).args(args).kwargs(kwargs), now)
+    }
+
+    /// A call with the options of the command line.
+    fn options(&self, mut call: Call<Value>, now: Timestamp) -> anyhow::Result<Call<Value>> {
         let out_of_range =
             |option| Failure::usage(format!("invalid value for '{option}': out of range"));
         if let Some(eta) = self.eta {
@@ -256,6 +319,25 @@ impl SendArgs {
         Ok(call)
     }
 
+    /// Tells a person who named a queue that nobody consumes it; at once, or not at all.
+    async fn warn_of_nobody(&self, cx: &Context, queue: Option<&str>) -> std::io::Result<()> {
+        let person = cx.out.stderr_is_terminal && !cx.out.quiet;
+        let Some(queue) = queue.filter(|_| person && self.queue.is_some()) else {
+            return Ok(());
+        };
+        let ask = async {
+            let broker = cx.broker().await.ok()?;
+            Cluster::ask(cx, &broker, GLANCE).await.ok()
+        };
+        match timeout(2 * GLANCE, ask).await {
+            Ok(Some(cluster)) if cluster.complete && !cluster.consumes(queue) => {
+                warn_of_queue(cx, queue)
+            }
+            // The task is sent; that nobody could be asked is no news.
+            _ => Ok(()),
+        }
+    }
+
     fn warn_of_the_past(&self, cx: &Context, now: Timestamp) -> std::io::Result<()> {
         let past = |when: Option<When>| {
             when.and_then(|w| w.resolve(now))
@@ -272,51 +354,60 @@ impl SendArgs {
     }
 }
 
+/// How long someone at a terminal is kept waiting for a warning.
+const GLANCE: Duration = Duration::from_millis(300);
+
 /// How long `--check` waits for the next worker to answer.
 const CHECK: Duration = Duration::from_secs(1);
 
-/// Fails unless a worker that is online registers the task.
-async fn check(cx: &Context, name: &str, call: Call<Value>) -> anyhow::Result<()> {
+/// What is wrong with tasks and their queues, as far as the online workers know: a task that none of them registers. A
+/// queue that nobody consumes is worth a warning.
+async fn check<'a>(
+    cx: &Context,
+    tasks: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+) -> anyhow::Result<Option<Failure>> {
     let broker = cx.broker().await?;
     let cluster = Cluster::ask(cx, &broker, CHECK).await;
     broker.close().await?;
     let cluster = cluster?;
-    if cluster.registers(name) {
-        let queue = route(call).await?;
-        if cluster.complete && !cluster.consumes(&queue) {
-            cx.out.warn(format!(
-                "no worker consumes queue \"{}\"",
-                printable(&queue)
-            ))?;
-        }
-        return Ok(());
-    }
     if cluster.nodes.is_empty() {
         let failure = Failure::new(Kind::NoReply, "nothing was sent: no worker replied");
-        return Err(failure.hint("start a worker, or leave out --check").into());
+        return Ok(Some(failure.hint("start a worker, or leave out --check")));
     }
-    let failure = Failure::new(
-        Kind::UnknownTask,
-        format!(
-            "nothing was sent: no online worker registers `{}`",
-            printable(name)
-        ),
-    );
-    let known = cluster.tasks.keys().map(String::as_str);
-    Err(match suggest::did_you_mean(name, known) {
-        Some(tip) => failure.hint(printable(&tip)),
-        None => failure.hint("rcelery inspect registered"),
+    let mut deserted = BTreeSet::new();
+    for (name, queue) in tasks {
+        if !cluster.registers(name) {
+            let failure = Failure::new(
+                Kind::UnknownTask,
+                format!(
+                    "nothing was sent: no online worker registers `{}`",
+                    printable(name)
+                ),
+            );
+            let known = cluster.tasks.keys().map(String::as_str);
+            return Ok(Some(match suggest::did_you_mean(name, known) {
+                Some(tip) => failure.hint(printable(&tip)),
+                None => failure.hint("rcelery inspect registered"),
+            }));
+        }
+        deserted.extend(queue.filter(|q| cluster.complete && !cluster.consumes(q)));
     }
-    .into())
+    for queue in deserted {
+        warn_of_queue(cx, queue)?;
+    }
+    Ok(None)
 }
 
-/// The queue, or the routing key, that the task goes to.
-async fn route(call: Call<Value>) -> anyhow::Result<String> {
-    let outgoing = call.message().await?;
-    Ok(match outgoing.queue {
-        Some(queue) => queue.name,
-        None => outgoing.destination.routing_key,
-    })
+fn warn_of_queue(cx: &Context, queue: &str) -> std::io::Result<()> {
+    cx.out.warn(format!(
+        "no worker consumes queue \"{}\": the task waits there",
+        printable(queue)
+    ))
+}
+
+/// The queue that a message goes to, where it is sent to one.
+fn queue_of(outgoing: &Outgoing) -> Option<&str> {
+    Some(outgoing.queue.as_ref()?.name.as_str())
 }
 
 /// The message as a document: what would be sent where.
