@@ -65,7 +65,7 @@ INFO\t'The life of tasks and of the worker'
 WARNING\t'What was coped with'
 ERROR\t'What someone must act on'
 CRITICAL\t'Only what ends the worker'"
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l log-format -d 'Form of the log: text as Celery writes it, or one JSON object per line, everything else the worker says included' -r -f -a "text\t'Celery\'s record format'
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l log-format -d 'Form of the log: text as Celery writes it, or one JSON object per line' -r -f -a "text\t'Celery\'s record format'
 json\t'One JSON object per line'"
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l max-tasks -d 'Exit after so many runs of tasks; never starts one more' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s S -l statedb -d 'File that keeps revoked ids over restarts' -r -F
@@ -95,7 +95,7 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s s -l schedule
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l scheduler -d 'Scheduler of the embedded beat; without effect as long as there is none' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l ready-file -d 'File that exists while the worker takes tasks; %n, %h and %d as in -f' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l http -d 'Serve /healthz, /readyz and /metrics over HTTP; a port alone means on 127.0.0.1' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s f -l logfile -d 'File to log to; %n node name, %h host name, %d domain [default: stderr, or a file in the state directory with -D]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s f -l logfile -d 'File to log to; %n node name, %h host name, %d domain' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l pidfile -d 'File for the process id; exit code 73 if it belongs to a living process' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l uid -d 'User to run as' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l gid -d 'Group to run as' -r

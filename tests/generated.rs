@@ -90,6 +90,54 @@ fn man_pages_are_current() {
     check("man", &pages);
 }
 
+/// Every page has its sections and only macros that roff knows; where there is a groff, it has nothing to warn of.
+#[test]
+fn man_pages_are_clean() {
+    let pages = read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man"));
+    let groff = Command::new("groff").arg("--version").output().is_ok();
+    let known = [
+        ".ie", ".el", ".TH", ".SH", ".SS", ".TP", ".PP", ".br", ".nf", ".fi", ".BR", ".RS", ".RE",
+        ".IP", ".sp",
+    ];
+    for (name, page) in pages {
+        let text = String::from_utf8(page).expect("a page is text");
+        let mut wanted = vec![
+            "NAME",
+            "SYNOPSIS",
+            "EXAMPLES",
+            "EXIT STATUS",
+            "ENVIRONMENT",
+            "FILES",
+        ];
+        if name == "rcelery-worker.1" {
+            wanted.push("SIGNALS");
+        }
+        for section in wanted {
+            let plain = text.contains(&format!("\n.SH {section}\n"));
+            assert!(
+                plain || text.contains(&format!("\n.SH \"{section}\"\n")),
+                "{name}: {section}"
+            );
+        }
+        for line in text.lines().filter(|line| line.starts_with('.')) {
+            let name_of = line.split_whitespace().next().expect("it has a dot");
+            assert!(known.contains(&name_of), "{name}: {line}");
+        }
+        if groff {
+            let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+                .join("man")
+                .join(&name);
+            let output = Command::new("groff")
+                .args(["-man", "-Tutf8", "-ww", "-z"])
+                .arg(&path)
+                .output()
+                .expect("groff runs");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && said.is_empty(), "{name}: {said}");
+        }
+    }
+}
+
 #[test]
 fn nothing_of_this_machine_is_in_them() {
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

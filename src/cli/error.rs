@@ -49,6 +49,25 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub(crate) const ALL: &[Self] = &[
+        Self::Usage,
+        Self::BrokerUnreachable,
+        Self::BackendUnreachable,
+        Self::AuthRefused,
+        Self::NoReply,
+        Self::NodeError,
+        Self::UnknownTask,
+        Self::Unroutable,
+        Self::TaskFailed,
+        Self::TaskRevoked,
+        Self::NotReady,
+        Self::Config,
+        Self::Pidfile,
+        Self::Declined,
+        Self::Failed,
+    ];
+
     /// The exit code.
     pub(crate) fn exit(self) -> u8 {
         match self {
@@ -128,6 +147,15 @@ pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
         "terminated (TERM); a worker that stopped cleanly exits with 0",
     ),
 ];
+
+/// Which exit code counts.
+pub(crate) const WORST: &str = "Of several ids or nodes the worst counts: 69, then 1, then 75, then 0. A reader that \
+    closes the pipe (| head -1) ends the command silently, with 0.";
+
+/// What a failure looks like with `-j`.
+pub(crate) const JSON_ERRORS: &str = "With -j a failure is one line on stderr, and stdout stays empty: \
+    {\"error\": {\"code\": \"config\", \"message\": \"what happened\", \"hint\": \"what to do, where that is known\", \
+    \"exit\": 78}}. A result that is not ready or has failed is a document on stdout, and the exit code says the rest.";
 
 /// A failure that the command line itself found.
 #[derive(Debug, thiserror::Error)]

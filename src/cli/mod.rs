@@ -9,6 +9,7 @@ mod complete;
 mod context;
 mod daemon;
 mod error;
+mod examples;
 mod farewell;
 mod logging;
 mod output;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::man::{ENVIRONMENT, FILES};
-use crate::cli::error::{EXIT_CODES, Failure};
+use crate::cli::error::{EXIT_CODES, Failure, JSON_ERRORS, Kind, WORST};
 use crate::cli::output::Out;
 use crate::cli::suggest::did_you_mean;
 
@@ -22,6 +22,9 @@ pub(crate) struct HelpArgs {
     topic: Vec<String>,
 }
 
+/// Columns that a page has at most, as the help of commands.
+const WIDTH: usize = 100;
+
 /// Pages that are not about a command.
 const TOPICS: &[&str] = &["exit-codes", "config"];
 
@@ -31,7 +34,7 @@ impl HelpArgs {
         command.build();
         let topics: Vec<&str> = self.topic.iter().map(String::as_str).collect();
         let text = match topics.as_slice() {
-            ["exit-codes"] => exit_codes(),
+            ["exit-codes"] => exit_codes(out.columns.unwrap_or(WIDTH).min(WIDTH)),
             ["config"] => configuration(),
             path => {
                 let mut at = &mut command;
@@ -73,12 +76,34 @@ fn unknown(name: &str, mut known: Vec<String>) -> Failure {
     }
 }
 
-fn exit_codes() -> String {
+fn exit_codes(width: usize) -> String {
     let mut text = String::from("Exit codes\n\n");
     for (code, meaning) in EXIT_CODES {
-        let _ = writeln!(text, "  {code:>3}  {meaning}");
+        text.push_str(&term(&format!("{code:>5}"), 7, meaning, width));
     }
-    text.push_str("\nOf several ids or nodes the worst counts: 69, then 1, then 75, then 0.\n");
+    let _ = write!(text, "\n{}\n", term("", 0, WORST, width));
+    text.push_str("JSON errors (-j)\n\n");
+    for kind in Kind::ALL {
+        let _ = writeln!(text, "  {:<20}{:>3}", kind.code(), kind.exit());
+    }
+    let _ = write!(text, "\n{}", term("", 0, JSON_ERRORS, width));
+    text
+}
+
+/// A term and its meaning beside it, which starts in column `indent` and ends before `width`.
+fn term(term: &str, indent: usize, meaning: &str, width: usize) -> String {
+    let (mut text, mut line) = (String::new(), format!("{term:<indent$}"));
+    for word in meaning.split_whitespace() {
+        if line.chars().count() + word.chars().count() >= width
+            && line.trim().len() > term.trim().len()
+        {
+            let _ = writeln!(text, "{}", line.trim_end());
+            line = " ".repeat(indent);
+        }
+        line.push_str(word);
+        line.push(' ');
+    }
+    let _ = writeln!(text, "{}", line.trim_end());
     text
 }
 
@@ -112,10 +137,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_exit_code_is_listed() {
-        let text = exit_codes();
-        for code in ["69", "73", "75", "77", "78", "130"] {
-            assert!(text.contains(code), "{code}");
+    fn every_exit_code_and_every_json_code_is_listed() {
+        let text = exit_codes(100);
+        for kind in Kind::ALL {
+            let line = format!("  {:<20}{:>3}\n", kind.code(), kind.exit());
+            assert!(text.contains(&line), "{line}");
+            assert!(
+                EXIT_CODES.iter().any(|(code, _)| *code == kind.exit()),
+                "{kind:?}"
+            );
+        }
+        assert!(text.contains("the worst counts: 69, then 1, then 75, then 0"));
+    }
+
+    #[test]
+    fn a_page_fits_the_terminal() {
+        for width in [40, 80, 100] {
+            let text = exit_codes(width);
+            let longest = text.lines().map(|l| l.chars().count()).max();
+            assert!(longest < Some(width), "{width}: {text}");
         }
     }
 }

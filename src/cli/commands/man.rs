@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap_mangen::Man;
 
-use crate::cli::error::EXIT_CODES;
+use crate::cli::error::{EXIT_CODES, JSON_ERRORS, Kind, WORST};
 use crate::cli::output::Out;
 
 /// Write the man pages
@@ -80,36 +80,88 @@ fn page(command: &clap::Command, title: &str) -> io::Result<Vec<u8>> {
             }
             _ => arg,
         });
+    let is_root = !title.contains('-');
     let is_worker = command.get_name() == "worker";
+    let usage = command.clone().render_usage().to_string();
+    let examples = command
+        .get_after_long_help()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let has_commands = command.get_subcommands().any(|c| !c.is_hide_set());
     let man = Man::new(command)
         .title(title.to_uppercase())
         .source("rcelery")
         .manual("rcelery");
     let mut text = Vec::new();
-    man.render(&mut text)?;
-    let mut extra = String::from(".SH \"EXIT STATUS\"\n");
-    for (code, meaning) in EXIT_CODES {
-        let _ = writeln!(extra, ".TP\n\\fB{code}\\fR\n{meaning}");
+    man.render_title(&mut text)?;
+    man.render_name_section(&mut text)?;
+    // The usage line, as --help has it: mangen would list every option a second time.
+    let mut more = String::from(".SH SYNOPSIS\n");
+    let _ = writeln!(more, "{}", escape(usage.trim_start_matches("Usage: ")));
+    text.extend_from_slice(more.as_bytes());
+    man.render_description_section(&mut text)?;
+    man.render_options_section(&mut text)?;
+    if has_commands {
+        man.render_subcommands_section(&mut text)?;
+    }
+    let mut more = String::from(".SH EXAMPLES\n.nf\n");
+    let lines = examples.lines().skip(1).take_while(|l| !l.is_empty());
+    for line in lines {
+        let _ = writeln!(more, "{}", escape(line.strip_prefix("  ").unwrap_or(line)));
+    }
+    more.push_str(".fi\n");
+    let codes = EXIT_CODES.iter().map(|(code, m)| (code.to_string(), *m));
+    section(&mut more, "EXIT STATUS", codes);
+    let _ = writeln!(more, ".PP\n{}", escape(WORST));
+    if is_root {
+        let codes = Kind::ALL
+            .iter()
+            .map(|kind| (kind.code(), format!("exit code {}", kind.exit())));
+        section(&mut more, "JSON ERRORS", codes);
+        let _ = writeln!(more, ".PP\n{}", escape(JSON_ERRORS));
     }
     if is_worker {
-        extra.push_str(".SH SIGNALS\n");
-        for (signal, meaning) in SIGNALS {
-            let _ = writeln!(extra, ".TP\n\\fB{signal}\\fR\n{meaning}");
-        }
+        section(&mut more, "SIGNALS", SIGNALS.iter().copied());
     }
-    extra.push_str(".SH ENVIRONMENT\n");
-    for (name, meaning) in variables(title) {
-        let _ = writeln!(extra, ".TP\n\\fB{name}\\fR\n{meaning}");
+    let variables = variables(title);
+    let variables = variables.iter().map(|(n, m)| (n.as_str(), m.as_str()));
+    let all = variables.chain(ENVIRONMENT.iter().copied());
+    section(&mut more, "ENVIRONMENT", all);
+    section(&mut more, "FILES", FILES.iter().copied());
+    if !is_root {
+        let parent = title
+            .rsplit_once('-')
+            .map_or("rcelery", |(parent, _)| parent);
+        let _ = writeln!(more, ".SH \"SEE ALSO\"\n.BR {} (1)", escape(parent));
     }
-    for (name, meaning) in ENVIRONMENT {
-        let _ = writeln!(extra, ".TP\n\\fB{name}\\fR\n{meaning}");
-    }
-    extra.push_str(".SH FILES\n");
-    for (path, meaning) in FILES {
-        let _ = writeln!(extra, ".TP\n\\fI{path}\\fR\n{meaning}");
-    }
-    text.extend_from_slice(extra.replace('-', "\\-").as_bytes());
+    text.extend_from_slice(more.as_bytes());
     Ok(text)
+}
+
+/// A section of terms and what they mean.
+fn section<T: AsRef<str>, M: AsRef<str>>(
+    page: &mut String,
+    name: &str,
+    terms: impl Iterator<Item = (T, M)>,
+) {
+    let _ = writeln!(page, ".SH \"{name}\"");
+    for (term, meaning) in terms {
+        let (term, meaning) = (escape(term.as_ref()), escape(meaning.as_ref()));
+        let _ = writeln!(page, ".TP\n\\fB{term}\\fR\n{meaning}");
+    }
+}
+
+/// Text that roff prints as it stands.
+fn escape(text: &str) -> String {
+    let text = text
+        .replace('\\', "\\e")
+        .replace('-', "\\-")
+        .replace('\'', "\\(aq");
+    if text.starts_with('.') {
+        format!("\\&{text}")
+    } else {
+        text
+    }
 }
 
 /// The variables that stand for options of the command of this page.

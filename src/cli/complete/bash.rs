@@ -76,7 +76,7 @@ impl EnvCompleter for Bash {
 
 /// The words of a line, the last of which is still being written, and that last one as it stands there: none inside of
 /// quotes, where bash has no word breaks.
-pub(super) fn split(line: &str) -> (Vec<String>, Option<&str>) {
+pub(in crate::cli) fn split(line: &str) -> (Vec<String>, Option<&str>) {
     let (mut words, mut word, mut begun) = (Vec::new(), String::new(), 0);
     let mut quote = None;
     let mut chars = line.char_indices();

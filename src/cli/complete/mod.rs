@@ -17,6 +17,8 @@ use clap_complete::env::{Elvish, Fish, Powershell, Shells, Zsh};
 use clap_complete::{ArgValueCompleter, CompleteEnv};
 
 use self::bash::Bash;
+#[cfg(test)]
+pub(super) use self::bash::split;
 use self::live::{Live, What};
 use crate::app::App;
 

@@ -43,7 +43,9 @@ pub(crate) struct WorkerArgs {
     )]
     pub(super) loglevel: LogLevel,
 
-    /// Form of the log: text as Celery writes it, or one JSON object per line, everything else the worker says included
+    /// Form of the log: text as Celery writes it, or one JSON object per line
+    ///
+    /// As JSON, everything else that the worker says is such a line, too.
     #[arg(
         long,
         value_name = "FORMAT",
@@ -248,7 +250,9 @@ pub(crate) struct WorkerArgs {
     #[arg(short = 'D', long, help_heading = "Daemon options")]
     pub(super) detach: bool,
 
-    /// File to log to; %n node name, %h host name, %d domain [default: stderr, or a file in the state directory with -D]
+    /// File to log to; %n node name, %h host name, %d domain
+    ///
+    /// Without it: stderr, or a file in the state directory with -D.
     #[arg(
         short = 'f',
         long,
