@@ -4,7 +4,8 @@
 //!   number of lines when it is alone on a line. Every command must exit with 0.
 //! - `<!-- leave running -->` before a block: its one command is started and left running.
 //! - `<!-- file: NAME -->` before a block: that file, in the working directory; under `examples/` it is the one of the
-//!   repository, and the two must be the same.
+//!   repository, and the two must be the same. The commands of a file `crontab` are run once, and cron would have no
+//!   mail to send.
 //! - `sh` blocks are not run. There is one: the command that runs this test.
 
 #[path = "harness/mod.rs"]
@@ -196,6 +197,12 @@ fn every_command_of_the_readme_does_what_it_says() {
                 } else {
                     fs::write(program.home().join(name), &block.text).expect("the home is ours");
                 }
+                if name == "crontab" {
+                    for command in block.text.lines().map(scheduled) {
+                        let (code, output) = shell.run(command);
+                        assert_eq!((code, output.as_str()), (0, ""), "{at}: `{command}`");
+                    }
+                }
             }
             ("console", Some("leave running")) => {
                 let [step] = &steps(&block.text)[..] else {
@@ -245,6 +252,16 @@ fn take(at: &str, shell: &mut Shell, step: &Step) {
     } else if let Err(output) = try_once() {
         panic!("{at}: `{command}` is said to print\n{prints}\nand printed\n{output}");
     }
+}
+
+/// The command of a line for cron: what follows the five fields of its time.
+fn scheduled(line: &str) -> &str {
+    let mut rest = line;
+    for _ in 0..5 {
+        let (_, behind) = rest.split_once(' ').expect("five fields and a command");
+        rest = behind.trim_start();
+    }
+    rest
 }
 
 /// The settings that the shell has exported so far.
