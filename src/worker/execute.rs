@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::core::{Core, WorkerHost};
 use super::state::Phase;
 use super::strategy::{Decision, Discard, decide};
-use super::{Request, complete};
+use super::{Request, complete, undone};
 use crate::broker::Settle;
 use crate::protocol::{Map, State as TaskState, Value};
 use crate::task::{self, Context, Job, Stop};
@@ -36,7 +36,7 @@ pub(super) async fn execute(
         Decision::Hold(_) | Decision::Run => {}
     }
     let Some(runnable) = core.tasks.get(request.task()).cloned() else {
-        complete::unregistered(&core, &request).await;
+        undone::unregistered(&core, &request).await;
         core.state.lock().remove(&request);
         return;
     };
@@ -151,7 +151,7 @@ pub(super) async fn discard(core: &Core, request: &Request, why: Discard, stamp:
             request.label()
         );
     }
-    complete::revoked(core, request, why.as_str(), None).await;
+    undone::revoked(core, request, why.as_str(), None).await;
 }
 
 /// A message that was delivered before and whose task has succeeded (`worker_deduplicate_successful_tasks`).

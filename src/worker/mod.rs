@@ -5,6 +5,7 @@
 mod builtin;
 mod burst;
 mod complete;
+mod connect;
 mod consumer;
 pub mod control;
 mod core;
@@ -16,6 +17,7 @@ mod gossip;
 mod mingle;
 mod options;
 mod rate_limit;
+mod receive;
 mod request;
 mod run;
 mod session;
@@ -25,6 +27,7 @@ mod store;
 mod strategy;
 mod tally;
 mod timer;
+mod undone;
 
 use self::core::Core;
 pub use self::directive::Directive;

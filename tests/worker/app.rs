@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         .task::<Auto>()
         .task::<Reject>()
         .task::<Ignore>()
+        .task::<Throws>()
         .task::<Panics>()
         .task::<Careful>()
         .task::<Whoami>()
@@ -199,6 +200,26 @@ impl Task for Ignore {
 
     async fn run(self, cx: &Context) -> TaskResult<()> {
         Err(cx.ignore())
+    }
+}
+
+/// Fails in a way that it says is to be expected.
+#[derive(Serialize, Deserialize)]
+struct Throws {}
+
+impl Task for Throws {
+    const NAME: &'static str = "w.throws";
+    type Output = ();
+
+    fn options() -> TaskOptions {
+        TaskOptions {
+            throws: vec!["KeyError".to_owned()],
+            ..TaskOptions::default()
+        }
+    }
+
+    async fn run(self, _cx: &Context) -> TaskResult<()> {
+        Err(TaskError::exception("builtins", "KeyError", "no such key"))
     }
 }
 

@@ -11,6 +11,7 @@ mod events;
 mod fixture;
 mod lifecycle;
 mod limits;
+mod log;
 mod malformed;
 mod outage;
 mod outcomes;

@@ -92,7 +92,7 @@ fn terminated_while_it_runs(store: &mut Store) {
             client.reaches(id, &["REVOKED"]).1["exc_message"],
             json!(["terminated"])
         );
-        worker.wait_for(&format!("Terminating {id} (SIGKILL)"), patience());
+        worker.wait_for(&format!("Terminating {id} (9)"), patience());
         let event = events.one("task-revoked", Some(id));
         assert_eq!(
             (&event["expired"], &event["terminated"], &event["signum"]),

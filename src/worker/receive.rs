@@ -1,0 +1,181 @@
+//! A delivery on its way in: what is no task is refused, what is one is run, held, throttled or discarded.
+//!
+//! Mirrors `celery.worker.consumer.Consumer.on_task_received` and its handlers of messages that are none.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Request;
+use super::consumer::Consumer;
+use super::execute::{discard, event};
+use super::state::Phase;
+use super::strategy::{Decision, decide};
+use crate::broker::{Acker, Delivery};
+use crate::protocol::codec::json;
+use crate::protocol::{Message, TaskMessage, Value};
+
+impl Consumer {
+    /// Takes a delivery in.
+    pub(super) fn receive(&mut self, delivery: Delivery) {
+        self.received += 1;
+        let Delivery {
+            queue,
+            message,
+            acker,
+        } = delivery;
+        let message = match message {
+            Ok(message) => message,
+            Err(garbled) => {
+                let (id, task) = garbled_ids(&garbled.raw);
+                tracing::error!(
+                    event = "message.unreadable",
+                    id,
+                    task,
+                    queue,
+                    "Received a message that can't be read from queue `{queue}`, rejecting it: {} [id: {id}, task: {task}, \
+                     delivery_tag: {}, body: {}]",
+                    garbled.error,
+                    acker.delivery_tag(),
+                    excerpt(&garbled.raw),
+                );
+                return refuse(acker);
+            }
+        };
+        let again = message.properties.delivery_info.redelivered;
+        if again && self.core.state.lock().was_settled(acker.delivery_tag()) {
+            // Its settlement was lost with the connection. A message that somebody sends anew, byte for byte, is not
+            // marked as redelivered, and runs.
+            let id = message.task_id().unwrap_or_default();
+            tracing::debug!("message of task [{id}] was settled before: acknowledged again");
+            return drop(acker.ack());
+        }
+        let task = match TaskMessage::from_message(&message, &self.core.accept) {
+            Ok(task) => task,
+            Err(error) => return reject(&queue, &message, acker, &error),
+        };
+        let request = match Request::new(task, &message, &queue, acker) {
+            Ok(request) => Arc::new(request),
+            Err((error, acker)) => return reject(&queue, &message, acker, &error),
+        };
+        let known = self.core.state.lock().get(request.id());
+        if let Some((_, running)) = known
+            && running.is_taken()
+            && running.message.header.retries == request.message.header.retries
+            && request.delivery_info.redelivered
+            && let Some(acker) = request.take_acker()
+        {
+            // It runs here already: the connection on which it came was lost, and this is the same message again.
+            tracing::info!(
+                "Task {} is running already: kept, and acknowledged when it ends",
+                running.label()
+            );
+            if let Err(error) = running.renew_acker(acker) {
+                tracing::debug!("{error}");
+            }
+            return;
+        }
+        tracing::info!(
+            event = "task.received",
+            task = request.name(),
+            id = request.id(),
+            queue,
+            "Task {} received",
+            request.label()
+        );
+        let options = self.core.tasks.get(request.task()).map(|t| t.options());
+        if options.is_some_and(|o| o.send_events) {
+            self.core
+                .events
+                .task("task-received", || received(&request));
+        }
+        let revoked = self.core.revoked(&request);
+        match decide(&request, revoked.is_some(), Timestamp::now()) {
+            Decision::Discard(why) => {
+                let core = Arc::clone(&self.core);
+                self.running
+                    .spawn(async move { discard(&core, &request, why, revoked.flatten()).await });
+            }
+            // A name nobody knows is reported at once, not when its time comes.
+            Decision::Hold(eta) if options.is_some() => {
+                self.core.state.lock().place(Phase::Scheduled, &request);
+                self.timer.add(eta, request);
+            }
+            Decision::Hold(_) | Decision::Run => {
+                self.core.state.lock().place(Phase::Reserved, &request);
+                self.ready_or_throttled(request);
+            }
+        }
+    }
+}
+
+fn received(request: &Request) -> crate::protocol::Map {
+    let header = &request.message.header;
+    let iso = |at: Option<Timestamp>| {
+        Value::opt(at.map(|at| crate::protocol::time::isoformat(at, &jiff::tz::TimeZone::UTC)))
+    };
+    event(
+        request,
+        [
+            ("name", request.name().into()),
+            ("args", request.argsrepr().into()),
+            ("kwargs", request.kwargsrepr().into()),
+            ("root_id", Value::opt(header.root_id.as_deref())),
+            ("parent_id", Value::opt(header.parent_id.as_deref())),
+            ("retries", header.retries.into()),
+            ("eta", iso(request.eta)),
+            ("expires", iso(request.expires)),
+        ],
+    )
+}
+
+/// Logs a message that is no task, with everything needed to find it, and takes it off the queue.
+fn reject(queue: &str, message: &Message, acker: Acker, error: &crate::protocol::ProtocolError) {
+    tracing::error!(
+        event = "message.invalid",
+        id = message.task_id(),
+        task = message.task_name(),
+        queue,
+        "Received an invalid task message from queue `{queue}`, rejecting it: {error} [id: {}, task: {}, delivery_tag: {}, \
+         content type: {}, body: {}]",
+        message.task_id().unwrap_or("none"),
+        message.task_name().unwrap_or("none"),
+        acker.delivery_tag(),
+        message.content_type,
+        excerpt(&message.body),
+    );
+    refuse(acker);
+}
+
+fn refuse(acker: Acker) {
+    if let Err(error) = acker.reject(false) {
+        tracing::debug!("a rejected message will come again: {error}");
+    }
+}
+
+/// The task's id and name that can be made out in an envelope that is none.
+fn garbled_ids(raw: &[u8]) -> (String, String) {
+    let envelope = json::from_slice(raw).unwrap_or_default();
+    let text = |part: &str, name: &str| {
+        let part = envelope.as_map()?.get(part)?.as_map()?;
+        part.get(name)?.as_str().map(str::to_owned)
+    };
+    let none = || "none".to_owned();
+    let id = text("headers", "id").or_else(|| text("properties", "correlation_id"));
+    (
+        id.unwrap_or_else(none),
+        text("headers", "task").unwrap_or_else(none),
+    )
+}
+
+/// The beginning of a body, for the log.
+fn excerpt(bytes: &[u8]) -> String {
+    const SHOWN: usize = 200;
+    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN)]);
+    let more = if bytes.len() > SHOWN {
+        format!("… ({} bytes)", bytes.len())
+    } else {
+        String::new()
+    };
+    format!("{text:?}{more}")
+}

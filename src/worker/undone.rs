@@ -1,0 +1,141 @@
+//! Requests that are not run, or not to their end: revoked, expired, terminated, cut off, of a name nobody knows.
+//!
+//! Mirrors `celery.worker.request.Request.revoked` and `celery.worker.consumer.Consumer.on_unknown_task`.
+
+use super::Request;
+use super::complete::{part_done, record_failure, sends_events, settle, store};
+use super::core::Core;
+use super::execute::event;
+use super::follow;
+use crate::broker::Settle;
+use crate::protocol::{Exception, State as TaskState, Value};
+use crate::task::Caller;
+
+/// Records a request as revoked: `reason` is `revoked`, `expired` or `terminated`, the last with its signal.
+pub(super) async fn revoked(core: &Core, request: &Request, reason: &str, signal: Option<&str>) {
+    let exception = Exception::new("celery.exceptions", "TaskRevokedError", vec![reason.into()]);
+    if core.stores_errors(request) {
+        let meta = core.meta(
+            request,
+            TaskState::REVOKED,
+            exception.to_value(),
+            Vec::new(),
+        );
+        if let Err(error) = store(core, meta).await {
+            tracing::error!("can't store that {} was {reason}: {error}", request.label());
+        }
+    }
+    follow::fail_chain(core, request, TaskState::REVOKED, &exception, None).await;
+    part_done(core, request, TaskState::REVOKED, exception.to_value()).await;
+    settle(core, request, Settle::Ack);
+    if sends_events(core, request) {
+        let signum = signal.and_then(signal_number);
+        core.events.task("task-revoked", || {
+            let expired = reason == "expired";
+            let fields = [
+                ("terminated", signal.is_some().into()),
+                ("signum", Value::opt(signum)),
+                ("expired", expired.into()),
+            ];
+            event(request, fields)
+        });
+    }
+    core.count_end(request, "REVOKED");
+    if let Some(signal) = signal {
+        tracing::info!(
+            event = "task.terminated",
+            task = request.name(),
+            id = request.id(),
+            signal,
+            "Task {} terminated ({signal})",
+            request.label()
+        );
+    }
+}
+
+/// The number of a signal by its name.
+fn signal_number(name: &str) -> Option<i32> {
+    let name = name.to_ascii_uppercase();
+    let name = if name.starts_with("SIG") {
+        name
+    } else {
+        format!("SIG{name}")
+    };
+    name.parse::<nix::sys::signal::Signal>()
+        .ok()
+        .map(|s| s as i32)
+}
+
+/// Cut off by a cold shutdown: the message goes back, whoever held it.
+pub(super) async fn cancelled(core: &Core, request: &Request) {
+    if request.is_acknowledged() {
+        // An early ack has taken the message off the broker: a copy goes back, so that the task is not lost.
+        if let Err(error) = follow::give_back(core, request).await {
+            tracing::error!(
+                event = "task.lost",
+                task = request.name(),
+                id = request.id(),
+                "Task {} was cut off by the shutdown and is lost: {error}",
+                request.label()
+            );
+            return;
+        }
+    } else {
+        settle(core, request, Settle::Restore);
+    }
+    core.count_end(request, "CANCELLED");
+    tracing::warn!(
+        event = "task.cancelled",
+        task = request.name(),
+        id = request.id(),
+        "Task {} was cut off by the shutdown: its message goes back to the queue",
+        request.label()
+    );
+    if sends_events(core, request) {
+        core.events.task("task-cancelled", || event(request, []));
+    }
+}
+
+/// A task of a name that this worker does not know.
+pub(super) async fn unregistered(core: &Core, request: &Request) {
+    let (name, id) = (request.task(), request.id());
+    core.count_end(request, "FAILURE");
+    tracing::error!(
+        event = "task.unregistered",
+        task = name,
+        id,
+        queue = request.queue,
+        "Received unregistered task of type '{name}'. The message has been rejected. [id: {id}, queue: {}]",
+        request.queue,
+    );
+    tracing::debug!(
+        event = "task.unregistered",
+        task = name,
+        id,
+        "{} was sent with args: {}, kwargs: {}, delivery_info: {:?}",
+        request.label(),
+        request.argsrepr(),
+        request.kwargsrepr(),
+        request.delivery_info,
+    );
+    settle(core, request, Settle::Reject);
+    let exception = Exception::new("celery.exceptions", "NotRegistered", vec![name.into()]);
+    let caller = no_caller(request);
+    record_failure(core, request, &exception, None, &caller).await;
+    // Celery's event has these two fields alone (events/_unregistered_and_reject.json).
+    core.events.task("task-failed", || {
+        event(request, [("exception", exception.repr().into())])
+    });
+}
+
+/// A request as the caller of what follows it, where it has not run.
+pub(super) fn no_caller(request: &Request) -> Caller {
+    let header = &request.message.header;
+    Caller {
+        task_id: header.id.clone(),
+        root_id: header.root_id.clone().unwrap_or_else(|| header.id.clone()),
+        priority: request.priority,
+        children: std::sync::Arc::default(),
+        may_join: false,
+    }
+}
