@@ -56,6 +56,7 @@ complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "status" -d 'Show wh
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "inspect" -d 'Ask workers what they are doing'
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "control" -d 'Tell workers what to do'
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "purge" -d 'Erase all messages from all known task queues'
+complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "config" -d 'Show, check or import the configuration'
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "man" -d 'Write the man pages'
 complete -c rcelery -n "__fish_rcelery_needs_command" -f -a "help" -d 'Explain a command, the exit codes or the configuration'
@@ -1215,6 +1216,131 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s v -l verbose -
 complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
 complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -l detached -d 'Set in the process that `--detach` starts'
 complete -c rcelery -n "__fish_rcelery_using_subcommand purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -f -a "show" -d 'Show the settings, each with where it comes from'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -f -a "path" -d 'Say which configuration file is read, and which others are looked for'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -f -a "check" -d 'Check the configuration, without connecting to anything'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and not __fish_seen_subcommand_from show path check import" -f -a "import" -d 'Write rcelery.toml from a Celery configuration'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -s a -l all -d 'Show the defaults as well'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s o -l output -d 'File to write; `-` writes to stdout' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l python -d 'The Python to run' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l timeout -d 'How long Python may take' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s b -l broker -d 'Broker URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l result-backend -d 'Result back end URL' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l config -d 'Configuration file' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l workdir -d 'Change to this directory first' -r -F
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l set -d 'Set any setting; repeatable' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l connect-timeout -d 'Longest time to connect and shake hands, in seconds [default: 4]' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l format -d 'Form of the answer' -r -f -a "auto\t'Tables on a terminal, else Celery\'s text'
+table\t'Tables for people'
+classic\t'Celery\'s own text, for scripts that read it'
+json\t'One JSON document'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l color -d 'When to use colour' -r -f -a "auto\t'On a terminal, unless the environment says otherwise'
+always\t'Into pipes and files as well'
+never\t'Not at all'"
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l loader -d 'Accepted for Celery\'s sake, without effect' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s f -l force -d 'Overwrite the file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l no-python -d 'Run no Python: read plain assignments'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l no-config -d 'Read no configuration file'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s j -l json -d 'Answer with one JSON document'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s C -l no-color -d 'No colour, as with a non-empty NO_COLOR'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Print answers and errors only'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Say more on stderr; twice for debugging'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l skip-checks -d 'Accepted for Celery\'s sake, without effect'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -l detached -d 'Set in the process that `--detach` starts'
+complete -c rcelery -n "__fish_rcelery_using_subcommand config; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -s b -l broker -d 'Broker URL' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand completions" -l result-backend -d 'Result back end URL' -r

@@ -26,7 +26,9 @@ const HEADING: &str = "Global options";
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct GlobalArgs {
     /// Python Celery app or configuration file (*.toml) to use
-    #[arg(short = 'A', long, global = true, value_name = "APP", env = "CELERY_APP", hide_env_values = true, help_heading = HEADING)]
+    ///
+    /// Also CELERY_APP.
+    #[arg(short = 'A', long, global = true, value_name = "APP", help_heading = HEADING)]
     pub(crate) app: Option<String>,
 
     /// Broker URL
@@ -55,7 +57,9 @@ pub(crate) struct GlobalArgs {
     pub(crate) no_config: bool,
 
     /// Change to this directory first
-    #[arg(long, global = true, value_name = "DIR", env = "CELERY_WORKDIR", hide_env_values = true, help_heading = HEADING)]
+    ///
+    /// Also CELERY_WORKDIR.
+    #[arg(long, global = true, value_name = "DIR", help_heading = HEADING)]
     pub(crate) workdir: Option<PathBuf>,
 
     /// Set any setting; repeatable

@@ -13,6 +13,9 @@ use clap::{Arg, ArgMatches, Command};
 use super::error::Failure;
 use crate::config;
 
+/// Those of the options of every command.
+const GLOBAL: &[(&str, &str)] = &[("app", "CELERY_APP"), ("workdir", "CELERY_WORKDIR")];
+
 /// Options whose value belongs to one call.
 const OF_ONE_CALL: &[&str] = &["task-id", "jsonl", "output"];
 
@@ -198,21 +201,30 @@ fn find(matches: &ArgMatches, declared: &Command) -> Vec<Found> {
         at = (inner, declared, built);
     }
     let given = |id: &str| {
-        levels.iter().any(|(_, matches, ..)| {
+        let inner = levels.iter().map(|(_, matches, ..)| *matches);
+        inner.chain([matches]).any(|matches| {
             matches.try_contains_id(id).is_ok()
                 && matches.value_source(id) == Some(ValueSource::CommandLine)
         })
     };
-    let mut found = Vec::new();
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let mut found: Vec<Found> = GLOBAL
+        .iter()
+        .filter(|(option, name)| is_set(name) && !given(option))
+        .map(|(option, name)| Found {
+            path: Vec::new(),
+            id: (*option).to_owned(),
+            option: (*option).to_owned(),
+            name: (*name).to_owned(),
+        })
+        .collect();
     for (depth, (_, _, declared, built)) in levels.iter().enumerate() {
         let path: Vec<&str> = levels[..=depth].iter().map(|(name, ..)| *name).collect();
         for variable in of(declared, &path) {
             if given(&variable.id) || is_excluded(built, &variable.id, given) {
                 continue;
             }
-            let is_set =
-                |name: &&String| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-            if let Some(name) = variable.names.iter().find(is_set) {
+            if let Some(name) = variable.names.iter().find(|name| is_set(name)) {
                 found.push(Found {
                     path: path.iter().map(|&name| name.to_owned()).collect(),
                     id: variable.id,

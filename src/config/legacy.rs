@@ -2,7 +2,7 @@
 //!
 //! Mirrors the `old` names of `celery.app.defaults` and `Celery._config_from_cmdline` (`setup_defaults`).
 
-use super::settings::TABLE;
+use super::settings::{TABLE, is_not_applicable};
 
 /// Old lowercase name → today's name, where dropping a prefix is not enough.
 const RENAMED: &[(&str, &str)] = &[
@@ -73,6 +73,9 @@ pub fn current_name(name: &str) -> String {
         ("celerybeat_", "beat_"),
         ("celeryd_", "worker_"),
         ("celery_", ""),
+        // A few moved into a namespace: CELERY_REMOTE_TRACEBACKS, CELERY_REDIRECT_STDOUTS.
+        ("celery_", "task_"),
+        ("celery_", "worker_"),
     ] {
         if let Some(rest) = lower.strip_prefix(old) {
             let candidate = format!("{today}{rest}");
@@ -112,8 +115,9 @@ pub(super) fn old_names(setting: &str) -> Vec<String> {
     names
 }
 
+/// Whether Celery has a setting of that name, be it one that means nothing here.
 fn is_setting(name: &str) -> bool {
-    TABLE.iter().any(|entry| entry.name == name)
+    TABLE.iter().any(|entry| entry.name == name) || is_not_applicable(name)
 }
 
 #[cfg(test)]

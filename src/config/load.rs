@@ -112,7 +112,7 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// The command tasks of the file.
     pub tasks: Vec<TaskTable>,
-    /// Settings of the file that do not apply to rcelery and were ignored.
+    /// Settings of the file and of options that do not apply to rcelery and were ignored.
     pub ignored: Vec<String>,
     /// Whether the broker is the default one: the SQLite file of this user.
     pub default_broker: bool,
@@ -131,16 +131,18 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, ConfigError> {
         ignored: Vec::new(),
         default_broker: false,
     };
-    if let Some(path) = find_file(sources)? {
+    if let Some(path) = find_file(sources) {
         read_file(&path, &mut loaded)?;
         loaded.file = Some(path);
     }
     let settings = &mut loaded.settings;
     read_environment(sources, settings)?;
     for one in &sources.overrides {
-        settings
-            .set_text(&one.key, &one.text, Origin::Flag(one.option.clone()))
-            .map_err(|error| error.at(one.option.as_str()))?;
+        match settings.set_text(&one.key, &one.text, Origin::Flag(one.option.clone())) {
+            Ok(()) => {}
+            Err(ConfigError::NotApplicable { key }) => loaded.ignored.push(key),
+            Err(error) => return Err(error.at(one.option.as_str())),
+        }
     }
     // A broker on the command line is the whole answer: one for a single direction elsewhere is not asked.
     for key in ["broker_read_url", "broker_write_url"] {
@@ -200,24 +202,62 @@ fn directory(sources: &Sources<'_>, name: &str) -> Option<PathBuf> {
         .filter(|path| path.is_absolute())
 }
 
-fn find_file(sources: &Sources<'_>) -> Result<Option<PathBuf>, ConfigError> {
-    match &sources.file {
-        ConfigFile::None => return Ok(None),
-        ConfigFile::Path(path) => return Ok(Some(sources.directory.join(path))),
-        ConfigFile::Search => {}
-    }
-    if let Some(path) = (sources.env)("RCELERY_CONFIG").filter(|path| !path.is_empty()) {
-        return Ok(Some(sources.directory.join(path)));
-    }
+/// A place where a configuration file may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The file.
+    pub path: PathBuf,
+    /// Who names it: `--config`, `RCELERY_CONFIG`, or what kind of place it is.
+    pub named_by: &'static str,
+    /// Whether there is a file.
+    pub exists: bool,
+    /// Whether it is the one that is read; a file that was named is, even if it does not exist.
+    pub is_read: bool,
+}
+
+/// The places of the configuration file, the first to be looked at first; none with [`ConfigFile::None`].
+#[must_use]
+pub fn search(sources: &Sources<'_>) -> Vec<Candidate> {
+    let named = match &sources.file {
+        ConfigFile::None => return Vec::new(),
+        ConfigFile::Path(path) => Some((sources.directory.join(path), "--config")),
+        ConfigFile::Search => (sources.env)("RCELERY_CONFIG")
+            .filter(|path| !path.is_empty())
+            .map(|path| (sources.directory.join(path), "RCELERY_CONFIG")),
+    };
     let user = directory(sources, "XDG_CONFIG_HOME")
         .or_else(|| directory(sources, "HOME").map(|home| home.join(".config")))
-        .map(|config| config.join("rcelery/config.toml"));
-    let candidates = [
-        Some(sources.directory.join("rcelery.toml")),
+        .map(|config| (config.join("rcelery/config.toml"), "user"));
+    let is_named = named.is_some();
+    let here = sources.directory.join("rcelery.toml");
+    let places = [
+        named,
+        Some((here, "working directory")),
         user,
-        Some(sources.system_file.to_owned()),
+        Some((sources.system_file.to_owned(), "machine")),
     ];
-    Ok(candidates.into_iter().flatten().find(|path| path.is_file()))
+    let mut found = is_named;
+    places
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(i, (path, named_by))| {
+            let exists = path.is_file();
+            let is_read = if is_named { i == 0 } else { exists && !found };
+            found |= is_read;
+            Candidate {
+                path,
+                named_by,
+                exists,
+                is_read,
+            }
+        })
+        .collect()
+}
+
+fn find_file(sources: &Sources<'_>) -> Option<PathBuf> {
+    let mut places = search(sources).into_iter();
+    places.find(|place| place.is_read).map(|place| place.path)
 }
 
 pub(super) fn read_text(path: &Path) -> Result<String, ConfigError> {

@@ -78,7 +78,14 @@ fn next_url(text: &str) -> Option<usize> {
 
 fn mask_one(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+        // A URL with a slip in it is refused, and shown in doing so.
+        let slip = url
+            .rsplit_once('@')
+            .filter(|_| !url.contains(char::is_whitespace));
+        return match slip.and_then(|(lead, host)| Some((lead.split_once(':')?, host))) {
+            Some(((lead, _), host)) => format!("{lead}:**@{host}"),
+            None => url.to_owned(),
+        };
     };
     let (rest, query) = match rest.rsplit_once('?') {
         // What follows a `?` in a password is no list of `key=value`.
@@ -163,6 +170,8 @@ mod tests {
             ),
             ("sqlite:////home/a@b/c.db", "sqlite:////home/a@b/c.db"),
             ("a plain text", "a plain text"),
+            ("redis//u:p@h/0", "redis//u:**@h/0"),
+            ("redis:/u:p@h/0", "redis:**@h/0"),
             ("a;b://c", "a;b://c"),
         ] {
             assert_eq!(mask_url(url), shown);

@@ -690,6 +690,14 @@ pub(super) fn is_not_applicable(key: &str) -> bool {
     NOT_APPLICABLE.contains(&key) || NOT_APPLICABLE_PREFIXES.iter().any(|p| key.starts_with(p))
 }
 
+/// The name of a setting.
+///
+/// # Errors
+/// `UnknownKey` with the nearest name, or `NotApplicable`.
+pub fn setting(key: &str) -> Result<&'static str, ConfigError> {
+    entry(key).map(|entry| entry.name)
+}
+
 fn entry(key: &str) -> Result<&'static Entry, ConfigError> {
     if let Some(entry) = TABLE.iter().find(|entry| entry.name == key) {
         return Ok(entry);

@@ -4,13 +4,16 @@
 mod harness;
 
 mod completion;
+mod config;
 mod control;
 mod failures;
 mod globals;
 mod inspect;
+mod options;
 mod purge;
 mod result;
 mod send;
+mod settings;
 mod status;
 mod worker;
 

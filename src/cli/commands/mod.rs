@@ -1,6 +1,7 @@
 //! The subcommands: one file each, and this table of them.
 
 pub(super) mod completions;
+mod config;
 mod control;
 pub(super) mod help;
 mod inspect;
@@ -30,6 +31,7 @@ pub(super) enum Command {
     Inspect(inspect::InspectArgs),
     Control(control::ControlArgs),
     Purge(purge::PurgeArgs),
+    Config(config::ConfigArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
     Help(help::HelpArgs),
@@ -39,6 +41,7 @@ impl Command {
     /// Runs those that need no settings; none if this is not one of them.
     pub(super) fn run_offline(&self, global: &GlobalArgs) -> Option<anyhow::Result<ExitCode>> {
         match self {
+            Self::Config(args) => args.run_offline(global),
             Self::Completions(args) => Some(args.run(&global.out())),
             Self::Man(args) => Some(args.run(&global.out())),
             Self::Help(args) => Some(args.run(&global.out())),
@@ -68,6 +71,7 @@ impl Command {
             Self::Worker(_) | Self::Completions(_) | Self::Man(_) | Self::Help(_) => {
                 unreachable!("run before a context was made")
             }
+            Self::Config(args) => args.run(cx).await,
             Self::Send(args) => args.run(cx).await,
             Self::Result(args) => args.run(cx).await,
             Self::Status(args) => args.run(cx).await,
