@@ -8,6 +8,7 @@ mod harness;
 
 mod canvas;
 mod client;
+mod command;
 mod control;
 mod events;
 mod fleet;
