@@ -7,6 +7,7 @@ use super::man::{ENVIRONMENT, FILES};
 use crate::cli::error::{EXIT_CODES, Failure, JSON_ERRORS, Kind, WORST};
 use crate::cli::output::Out;
 use crate::cli::suggest::did_you_mean;
+use crate::task::command;
 
 /// Explain a command, the exit codes or the configuration
 #[derive(Debug, Clone, clap::Args)]
@@ -33,9 +34,10 @@ impl HelpArgs {
         let mut command = crate::cli::run::command();
         command.build();
         let topics: Vec<&str> = self.topic.iter().map(String::as_str).collect();
+        let width = out.columns.unwrap_or(WIDTH).min(WIDTH);
         let text = match topics.as_slice() {
-            ["exit-codes"] => exit_codes(out.columns.unwrap_or(WIDTH).min(WIDTH)),
-            ["config"] => configuration(),
+            ["exit-codes"] => exit_codes(width),
+            ["config"] => configuration(width),
             path => {
                 let mut at = &mut command;
                 for name in path {
@@ -107,7 +109,7 @@ fn term(term: &str, indent: usize, meaning: &str, width: usize) -> String {
     text
 }
 
-fn configuration() -> String {
+fn configuration(width: usize) -> String {
     let mut text = String::from(
         "Configuration\n\n\
          Order: options (-b, --result-backend, --set KEY=VALUE), environment, file, defaults.\n\
@@ -129,12 +131,42 @@ fn configuration() -> String {
          \x20 [task_routes]\n\
          \x20 \"video.*\" = { queue = \"video\" }\n",
     );
+    text.push_str(&command_tasks(width));
+    text
+}
+
+/// The keys of `[tasks.NAME]`.
+fn command_tasks(width: usize) -> String {
+    let mut text = String::from(
+        "\nCommand tasks (any program as a task, in the same file):\n\
+         \x20 [tasks.\"images.resize\"]\n\
+         \x20 command    = [\"convert\", \"{input}\", \"-resize\", \"{width}x\", \"{output}\"]\n\
+         \x20 time_limit = \"5m\"\n\n\
+         Keys of [tasks.NAME]:\n",
+    );
+    for (key, meaning) in command::KEYS {
+        text.push_str(&term(&format!("  {key}"), 22, meaning, width));
+    }
+    let options = command::option_keys().join(", ");
+    text.push_str("  and the options of every task, as in task_annotations:\n");
+    text.push_str(&term("", 6, &options, width));
     text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_key_of_a_command_task_is_listed_in_80_columns() {
+        let text = configuration(80);
+        let names = command::KEYS.iter().map(|(name, _)| *name);
+        for name in names.chain(command::option_keys().iter().copied()) {
+            assert!(text.contains(name), "{name}");
+        }
+        let tasks = command_tasks(80);
+        assert!(tasks.lines().all(|l| l.chars().count() <= 80), "{tasks}");
+    }
 
     #[test]
     fn every_exit_code_and_every_json_code_is_listed() {

@@ -83,7 +83,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "shell",
-        "true, or the name of a shell: command is a script, its arguments are $1… and variables; false",
+        "true, or the name of a shell: command is a script, its arguments are $1… and variables [default: false]",
     ),
     (
         "params",
@@ -92,32 +92,32 @@ pub const KEYS: &[(&str, &str)] = &[
     ("defaults", "values of parameters that may be left out"),
     (
         "types",
-        "int, float, str, bool, list or any, by parameter; any",
+        "int, float, str, bool, list or any, by parameter [default: any]",
     ),
     (
         "allow_dash",
-        "let an argument that starts with - begin a word; false",
+        "let an argument that starts with - begin a word [default: false]",
     ),
     (
         "stdin",
-        "give the whole request on standard input, as one JSON object; true",
+        "give the whole request on standard input, as one JSON object [default: true]",
     ),
     (
         "output",
-        "the result: auto (JSON if it is JSON, else text), json, text or none; auto",
+        "the result: auto (JSON if it is JSON, else text), json, text or none [default: auto]",
     ),
     (
         "max_output",
-        "most bytes of output, more is a failure; 1048576",
+        "most bytes of output, more is a failure [default: 1048576]",
     ),
     (
         "stderr",
-        "log what stands on standard error: info, warning, debug or off; info",
+        "log what stands on standard error: info, warning, debug or off [default: info]",
     ),
     ("env", "variables of the environment"),
     (
         "clear_env",
-        "pass on none of the worker's variables but PATH, HOME and a few like them; false",
+        "pass on none of the worker's variables but PATH, HOME and a few like them [default: false]",
     ),
     (
         "pass_env",
@@ -125,9 +125,12 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "cwd",
-        "the working directory, relative to this file; the worker's",
+        "the working directory, relative to this file [default: the worker's]",
     ),
-    ("grace", "from SIGTERM to SIGKILL when it is stopped; 3s"),
+    (
+        "grace",
+        "from SIGTERM to SIGKILL when it is stopped [default: 3s]",
+    ),
     (
         "success_exit_codes",
         "exit codes that are no failure, besides 0; -N is a death by signal N",
