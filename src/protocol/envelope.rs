@@ -11,7 +11,7 @@ use super::{DeliveryInfo, Map, Message, Properties, ProtocolError, Value};
 
 /// Writes the envelope. `body` goes out as base64, like kombu's.
 #[must_use]
-pub fn encode(message: &Message) -> Vec<u8> {
+pub fn encode(message: &Message) -> String {
     let mut out = String::with_capacity(message.body.len() / 3 * 4 + 1024);
     out.push_str("{\"body\":\"");
     STANDARD.encode_string(&message.body, &mut out);
@@ -24,7 +24,7 @@ pub fn encode(message: &Message) -> Vec<u8> {
     out.push_str(",\"properties\":");
     json::write_map(&mut out, &properties(message));
     out.push('}');
-    out.into_bytes()
+    out
 }
 
 /// The envelope as a value.
@@ -86,15 +86,15 @@ fn properties(message: &Message) -> Map {
 /// `delivery_info` are missing.
 pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
     let invalid = |reason: String| ProtocolError::invalid("envelope", reason);
-    let Value::Map(mut envelope) =
-        json::from_slice(bytes).map_err(|e| ProtocolError::decode("envelope", e))?
-    else {
+    let read = json::object_and_text(bytes, "body");
+    let Some((mut envelope, text)) = read.map_err(|e| ProtocolError::decode("envelope", e))? else {
         return Err(invalid("not a JSON object".to_owned()));
     };
     let mut take = |name: &str| envelope.swap_remove(name).unwrap_or_default();
     let (body, headers, properties) = (take("body"), take("headers"), take("properties"));
     let (content_type, content_encoding) = (take("content-type"), take("content-encoding"));
-    let headers = match headers {
+    let is_restored = take("redelivered").truthy();
+    let mut headers = match headers {
         Value::Map(headers) => headers,
         Value::Null => Map::new(),
         other => {
@@ -114,16 +114,21 @@ pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
         return Err(invalid("`properties.delivery_tag` is missing".to_owned()));
     };
     let body_encoding = p.shift_remove("body_encoding").unwrap_or_default();
-    let body = match (body, body_encoding.as_str()) {
-        (Value::Str(text), Some("base64")) => STANDARD
-            .decode(text.as_bytes())
+    let is_base64 = body_encoding.as_str() == Some("base64");
+    let body = match (text.or(body.as_str()), &body) {
+        (Some(text), _) if is_base64 => STANDARD
+            .decode(text)
             .map(Bytes::from)
             .map_err(|e| ProtocolError::decode("body", e))?,
-        (Value::Str(text), _) => Bytes::from(text),
-        (Value::Null, _) => Bytes::new(),
+        (Some(text), _) => Bytes::copy_from_slice(text.as_bytes()),
+        (None, Value::Null) => Bytes::new(),
         // A transport may carry a body that is JSON already as it is.
-        (other, _) => Bytes::from(json::to_vec(&other)),
+        (None, other) => Bytes::from(json::to_vec(other)),
     };
+    if is_restored {
+        // Where a Python worker that stops marks what it puts back (kombu/transport/virtual/base.py, `_restore`).
+        headers.insert("redelivered".to_owned(), true.into());
+    }
     let text = |v: Option<Value>| match v {
         Some(Value::Str(s)) => Some(s),
         Some(Value::Uuid(u)) => Some(u.to_string()),
@@ -149,7 +154,7 @@ pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
         delivery_info: DeliveryInfo {
             exchange: info_text("exchange"),
             routing_key: info_text("routing_key"),
-            redelivered: info.get("redelivered").is_some_and(Value::truthy),
+            redelivered: is_restored || info.get("redelivered").is_some_and(Value::truthy),
         },
         extra: p,
     };

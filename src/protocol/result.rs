@@ -170,12 +170,18 @@ impl ResultMeta {
     /// The object as Celery writes it, keys in its order, `task_id` last.
     #[must_use]
     pub fn to_value(&self) -> Value {
+        self.clone().into_value()
+    }
+
+    /// The same without a copy of what may be large.
+    #[must_use]
+    pub fn into_value(self) -> Value {
         let mut meta = Map::new();
         let mut put = |k: &str, v: Value| {
             meta.insert(k.to_owned(), v);
         };
         put("status", self.status.as_str().into());
-        put("result", self.result.clone());
+        put("result", self.result);
         put("traceback", Value::opt(self.traceback.as_deref()));
         let children = self.children.as_ref();
         put(
@@ -189,10 +195,10 @@ impl ResultMeta {
         if let Some(parent_id) = &self.parent_id {
             put("parent_id", parent_id.as_str().into());
         }
-        if let Some(x) = &self.extended {
+        if let Some(x) = self.extended {
             put("name", Value::opt(x.name.as_deref()));
-            put("args", x.args.clone());
-            put("kwargs", x.kwargs.clone());
+            put("args", x.args);
+            put("kwargs", x.kwargs);
             put("worker", Value::opt(x.worker.as_deref()));
             put("retries", Value::opt(x.retries));
             put("queue", Value::opt(x.queue.as_deref()));
@@ -206,8 +212,8 @@ impl ResultMeta {
                     .collect::<Vec<Value>>()
                     .into(),
             );
-            for (k, v) in &self.stamps {
-                put(k, v.clone());
+            for (k, v) in self.stamps {
+                put(&k, v);
             }
         }
         put("task_id", self.task_id.as_str().into());

@@ -170,8 +170,8 @@ impl Backend for DatabaseBackend {
     ) -> Result<Vec<Result<Stored, BackendError>>, BackendError> {
         let mut rows = Vec::with_capacity(batch.len());
         let mut outcomes: Vec<Option<BackendError>> = Vec::with_capacity(batch.len());
-        for meta in &batch {
-            match self.coder.to_row(meta) {
+        for meta in batch {
+            match self.coder.to_row(&meta) {
                 Ok(row) => {
                     rows.push(row);
                     outcomes.push(None);

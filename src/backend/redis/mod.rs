@@ -175,7 +175,8 @@ impl Backend for RedisBackend {
         let mut outcomes: Vec<Option<Result<Stored, BackendError>>> = Vec::new();
         let mut round = Vec::new();
         for (index, meta) in batch.into_iter().enumerate() {
-            let encoded = self.codec.encode(&meta.to_value()).and_then(|value| {
+            let (task_id, expires) = (meta.task_id.clone(), self.expires_of(&meta.status));
+            let encoded = self.codec.encode(&meta.into_value()).and_then(|value| {
                 if value.len() > MAX_VALUE {
                     return Err(BackendError::server("value too large for Redis backend"));
                 }
@@ -187,10 +188,10 @@ impl Backend for RedisBackend {
                     outcomes.push(None);
                     round.push(Pending {
                         index,
-                        key: self.keys.task(&meta.task_id),
-                        task_id: meta.task_id,
+                        key: self.keys.task(&task_id),
+                        task_id,
                         value,
-                        expires: self.expires_of(&meta.status),
+                        expires,
                         replaces: Vec::new(),
                     });
                 }

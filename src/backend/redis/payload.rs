@@ -36,7 +36,7 @@ impl Codec {
 
     /// A value without compression: members of chords and whatever else Celery never compresses.
     pub(super) fn encode_plain(&self, value: &Value) -> Result<Vec<u8>, BackendError> {
-        Ok(codec::encode(&self.serializer, value)?.body.to_vec())
+        Ok(codec::encode(&self.serializer, value)?.body.into())
     }
 
     /// A value as it is stored.

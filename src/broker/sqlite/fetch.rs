@@ -6,8 +6,7 @@ use super::deliveries::Taken;
 use super::store::Store;
 use super::subscription::{BATCH, Subscription, pick};
 use crate::broker::delivery::Garbled;
-use crate::protocol::codec::json;
-use crate::protocol::{Message, Value, envelope};
+use crate::protocol::{Message, envelope};
 
 /// Takes what a subscription has room for. The flag says that there may be more.
 pub(super) async fn take_for(
@@ -74,33 +73,10 @@ pub(super) fn wall_clock() -> String {
         .to_string()
 }
 
-/// Reads a payload. A Python worker that stops puts messages back with the mark at the top level.
+/// Reads a payload.
 pub(super) fn read(payload: bytes::Bytes) -> Result<Message, Garbled> {
-    match envelope::decode(&payload) {
-        Ok(mut message) => {
-            if is_restored_by_kombu(&payload) {
-                message.properties.delivery_info.redelivered = true;
-                message
-                    .headers
-                    .insert("redelivered".to_owned(), Value::Bool(true));
-            }
-            Ok(message)
-        }
-        Err(error) => Err(Garbled {
-            raw: payload,
-            error,
-        }),
-    }
-}
-
-fn is_restored_by_kombu(payload: &[u8]) -> bool {
-    const MARK: &[u8] = b"\"redelivered\"";
-    // Few payloads have the word at all; only those are read once more.
-    payload.windows(MARK.len()).any(|w| w == MARK)
-        && json::from_slice(payload)
-            .ok()
-            .as_ref()
-            .and_then(Value::as_map)
-            .and_then(|map| map.get("redelivered"))
-            .is_some_and(Value::truthy)
+    envelope::decode(&payload).map_err(|error| Garbled {
+        raw: payload,
+        error,
+    })
 }

@@ -51,7 +51,7 @@ impl Store {
             };
             let mut receivers = 0;
             if !queues.is_empty() {
-                let payload = String::from_utf8_lossy(&envelope::encode(message)).into_owned();
+                let payload = envelope::encode(message);
                 for queue in &queues {
                     let listeners = listening.get(queue).map_or(&[][..], Vec::as_slice);
                     receivers += self

@@ -176,6 +176,56 @@ pub fn from_slice(bytes: &[u8]) -> Result<Value, ProtocolError> {
     .map_err(|reason| ProtocolError::decode("JSON", reason))
 }
 
+/// Reads an object, all but one member that may be large: its text is given where it stands, if it is text without
+/// escapes. Else it is in the map, as the others are. None if this is no object.
+///
+/// # Errors
+/// As [`from_slice`].
+pub(in crate::protocol) fn object_and_text<'a>(
+    bytes: &'a [u8],
+    name: &str,
+) -> Result<Option<(Map, Option<&'a str>)>, ProtocolError> {
+    // What this refuses is read once more, for the reason or for what can be made of it.
+    match read_object_and_text(bytes, name) {
+        Some(read) => Ok(Some(read)),
+        None => Ok(match from_slice(bytes)? {
+            Value::Map(map) => Some((map, None)),
+            _ => None,
+        }),
+    }
+}
+
+fn read_object_and_text<'a>(bytes: &'a [u8], name: &str) -> Option<(Map, Option<&'a str>)> {
+    let mut jiter = Jiter::new(bytes).with_allow_inf_nan();
+    let mut map = Map::new();
+    let mut text = None;
+    let mut next = jiter.next_object().ok()?.map(str::to_owned);
+    while let Some(key) = next {
+        let peek = jiter.peek().ok()?;
+        if key == name && peek == Peek::String {
+            let start = jiter.current_index();
+            let len = jiter.known_str().ok()?.len();
+            let token = jiter.slice_to_current(start);
+            let quoted = token.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+            // Whatever is escaped is longer than what it stands for.
+            if quoted.len() != len {
+                return None;
+            }
+            text = Some(std::str::from_utf8(quoted).ok()?);
+            map.shift_remove(name);
+        } else {
+            if key == name {
+                text = None;
+            }
+            let value = read_value(&mut jiter, peek, 1).ok()?;
+            map.insert(key, value);
+        }
+        next = jiter.next_key().ok()?.map(str::to_owned);
+    }
+    jiter.finish().ok()?;
+    Some((map, text))
+}
+
 fn read(bytes: &[u8]) -> Result<Value, String> {
     let mut jiter = Jiter::new(bytes).with_allow_inf_nan();
     let value = match jiter.peek().map_err(text) {
@@ -378,6 +428,29 @@ mod tests {
             Value::Float(-0.0),
         ]);
         assert_eq!(from_slice(&to_vec(&value)).unwrap(), value);
+    }
+
+    #[test]
+    fn one_text_of_an_object_is_read_where_it_stands() {
+        let read = |text: &'static str| object_and_text(text.as_bytes(), "body");
+        for (text, rest, body) in [
+            (r#"{"body" : "eA==", "a": 1}"#, r#"{"a":1}"#, Some("eA==")),
+            (r#"{"a":1,"body":"é"}"#, r#"{"a":1}"#, Some("é")),
+            (r#"{"body":""}"#, "{}", Some("")),
+            (r#"{"body":"a\/b"}"#, r#"{"body":"a/b"}"#, None),
+            (r#"{"body":[1]}"#, r#"{"body":[1]}"#, None),
+            (r#"{"body":"a","body":1}"#, r#"{"body":1}"#, None),
+            (r#"{"body":1,"body":"a"}"#, "{}", Some("a")),
+            (r#"{"a":{"body":"b"}}"#, r#"{"a":{"body":"b"}}"#, None),
+            (r#"{"body":"\ud800"}"#, "{\"body\":\"\u{fffd}\"}", None),
+        ] {
+            let (map, found) = read(text).unwrap().unwrap();
+            assert_eq!(to_string(&map.into()), rest, "{text}");
+            assert_eq!(found, body, "{text}");
+        }
+        assert_eq!(read("[]"), Ok(None));
+        assert!(read(r#"{"body":"a""#).is_err());
+        assert!(read(r#"{"body":"a"} x"#).is_err());
     }
 
     #[test]
