@@ -3,6 +3,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod captures;
 mod completion;
 mod config;
 mod control;

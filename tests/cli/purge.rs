@@ -85,3 +85,90 @@ fn a_missing_queue_is_named_and_stray_arguments_are_refused() {
         ("", true)
     );
 }
+
+#[test]
+fn all_queues_of_the_broker_are_those_for_tasks() {
+    for store in [Store::sqlite(), Store::redis()] {
+        let rcelery = Rcelery::on(&store);
+        let _worker = rcelery.worker(&["-n", "w1@box", "-Q", "idle"]);
+        send(&rcelery, "celery", 1);
+        send(&rcelery, "images", 2);
+        let counted = rcelery.run(&["purge", "--all", "--dry-run", "-j"]);
+        assert_eq!(
+            counted.json(),
+            json!({"waiting": {"celery": 1, "idle": 0, "images": 2}, "total": 3})
+        );
+        let purged = rcelery.run(&["purge", "--all", "-X", "celery", "--yes"]);
+        assert_eq!(purged.ok(), "Purged 2 messages from 2 known task queues.");
+        assert_eq!(purged.stderr, "");
+        let left = rcelery.run(&["purge", "-y", "--all", "-j"]).json();
+        assert_eq!(left["total"], 1);
+        // The worker is asked as before.
+        rcelery.run(&["status"]).ok();
+    }
+    rcelery_without_queues();
+}
+
+fn rcelery_without_queues() {
+    let nothing = Rcelery::new().run(&["purge", "--all", "-f"]);
+    assert_eq!(nothing.exit(0).stdout, "");
+    assert!(
+        nothing.stderr.contains("the broker has no queues"),
+        "{nothing:?}"
+    );
+    Rcelery::new().run(&["purge", "--all", "-Q", "x"]).exit(2);
+}
+
+/// What other programs keep in lists of the same database is no queue.
+#[test]
+fn other_peoples_lists_are_left_alone() {
+    let mut store = Store::redis();
+    let rcelery = Rcelery::on(&store);
+    send(&rcelery, "celery", 1);
+    let length: i64 = store.server().query(&["RPUSH", "their-jobs", "x", "y"]);
+    assert_eq!(length, 2);
+    let purged = rcelery.run(&["purge", "--all", "-f", "-j"]);
+    assert_eq!(purged.json(), json!({"purged": {"celery": 1}, "total": 1}));
+    let length: i64 = store.server().query(&["LLEN", "their-jobs"]);
+    assert_eq!(length, 2);
+}
+
+#[test]
+fn a_slip_in_a_name_is_pointed_out() {
+    let rcelery = Rcelery::new();
+    send(&rcelery, "images", 1);
+    let missing = rcelery.run(&["purge", "-f", "-Q", "imagse"]);
+    assert_eq!(
+        missing.exit(0).stderr,
+        "warning: queue \"imagse\" does not exist; did you mean `images`?\n"
+    );
+    let spared = rcelery.run(&["purge", "-f", "-Q", "images", "-X", "imags", "--dry-run"]);
+    assert!(
+        spared.exit(0).stderr.contains("-X names \"imags\"")
+            && spared.stderr.contains("did you mean `images`?"),
+        "{spared:?}"
+    );
+}
+
+#[test]
+fn messages_that_a_worker_holds_stay_with_it() {
+    for store in [Store::sqlite(), Store::redis()] {
+        let rcelery = Rcelery::on(&store);
+        let _worker = rcelery.worker(&["-n", "w1@box"]);
+        let held = rcelery.run(&["send", "demo.add", "-a", "[1, 2]", "--countdown", "60"]);
+        crate::harness::eventually("it is held", crate::harness::patience(), || {
+            let found = rcelery.run(&["inspect", "query_task", held.ok()]);
+            crate::harness::holds(found, |found| found.code == 0)
+        });
+        let purged = rcelery.run(&["purge", "-f", "--format", "table"]);
+        assert_eq!(purged.ok(), "No messages purged from 1 queue.");
+        assert!(
+            purged
+                .stderr
+                .contains("1 unacked message stays with its worker"),
+            "{purged:?}"
+        );
+        assert_eq!(rcelery.run(&["purge", "-f"]).exit(0).stderr, "");
+        rcelery.run(&["inspect", "query_task", held.ok()]).exit(0);
+    }
+}

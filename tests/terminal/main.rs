@@ -4,3 +4,5 @@
 mod harness;
 
 mod prompt;
+mod purge;
+mod status;

@@ -130,8 +130,7 @@ impl PurgeArgs {
         if cx.out.is_table()
             && let Ok(Some(unacked @ 1..)) = broker.unacked_count().await
         {
-            cx.out
-                .note(format!("{} with their workers", stay(unacked)))?;
+            cx.out.note(stay(unacked))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -248,11 +247,10 @@ fn plural(messages: u64) -> &'static str {
 }
 
 fn stay(unacked: u64) -> String {
-    format!(
-        "{unacked} unacknowledged {} {}",
-        plural(unacked),
-        if unacked == 1 { "stays" } else { "stay" }
-    )
+    match unacked {
+        1 => "1 unacked message stays with its worker".to_owned(),
+        n => format!("{n} unacked messages stay with their workers"),
+    }
 }
 
 fn list(counts: &[Count], canvas: Canvas) -> String {

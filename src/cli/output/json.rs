@@ -58,6 +58,12 @@ impl Writer {
             }
             Value::BigInt(digits) => out.push_str(digits),
             Value::Float(f) if f.is_finite() => out.push_str(&float_repr(*f)),
+            // Celery's text has Python's words, which are no JSON.
+            Value::Float(f) if self.indent.is_some() => out.push_str(match f {
+                f if f.is_nan() => "NaN",
+                f if *f > 0.0 => "Infinity",
+                _ => "-Infinity",
+            }),
             Value::Float(_) => out.push_str("null"),
             Value::Str(s)
             | Value::DateTime(s)
@@ -184,6 +190,7 @@ mod tests {
             "{\n    \"a\": [\n        true\n    ],\n    \"b\": 1\n}"
         );
         assert_eq!(pretty_sorted(&Value::Map(Default::default())), "{}");
+        assert_eq!(pretty_sorted(&Value::Float(f64::INFINITY)), "Infinity");
     }
 
     #[test]
