@@ -3,6 +3,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod progress;
 mod prompt;
 mod purge;
 mod status;

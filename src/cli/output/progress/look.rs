@@ -32,6 +32,12 @@ impl Default for Look {
 }
 
 impl Look {
+    /// The columns that a line may take: the last would make some terminals begin another line, and `^C` may be echoed
+    /// behind the text.
+    pub(super) fn width(&self) -> usize {
+        self.columns.saturating_sub(3)
+    }
+
     /// The spinner at this moment.
     pub(super) fn spinner(&self) -> &'static str {
         if self.unicode {

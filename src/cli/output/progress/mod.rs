@@ -293,8 +293,7 @@ impl Display {
             lines.extend(hints);
             lines.push(self.total.line(self.active.len(), look, now));
         }
-        // A line that fills the last column would make some terminals begin another.
-        let width = look.columns.saturating_sub(1);
+        let width = look.width();
         lines.iter().map(|line| look.cut(line, width)).collect()
     }
 }

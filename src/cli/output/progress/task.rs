@@ -121,7 +121,7 @@ impl Task {
                 Some(hint) => {
                     let hint = paint(look.colour, "33", &format!("! {hint}"));
                     let both = format!("{line}   {hint}");
-                    if measure_text_width(&both) < look.columns {
+                    if measure_text_width(&both) <= look.width() {
                         vec![both]
                     } else {
                         vec![line, format!("  {hint}")]
