@@ -1,8 +1,13 @@
 //! `rcelery send`.
 
-use serde_json::json;
+use std::fs;
 
-use crate::harness::{Rcelery, RedisServer, Store, secs};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::harness::{
+    Process, PythonWorker, Rcelery, RedisServer, Store, eventually, holds, patience, secs,
+};
 
 #[test]
 fn the_bare_id_is_all_that_is_printed() {
@@ -214,4 +219,267 @@ fn a_check_sends_nothing_that_no_worker_knows() {
         let known = rcelery.run(&["send", "demo.add", "-a", "[2, 3]", "--check", "--wait"]);
         assert_eq!(known.ok(), "5");
     }
+}
+
+/// Lines of JSON.
+fn documents(text: &str) -> Vec<Value> {
+    let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e} in {line}"));
+    text.lines().map(parse).collect()
+}
+
+#[test]
+fn many_tasks_are_sent_from_a_file_or_stdin() {
+    for store in [Store::sqlite(), Store::redis()] {
+        let rcelery = Rcelery::on(&store);
+        let jobs = "{\"task\": \"demo.add\", \"args\": [2, 3]}\n\
+                    \n\
+                    {\"kwargs\": {\"value\": \"x\"}, \"options\": {\"queue\": \"hi\", \"task_id\": \"mine\", \"countdown\": \"1h\"}}\n";
+        fs::write(rcelery.home().join("jobs.jsonl"), jobs).expect("our home");
+        let ids = rcelery.run(&["send", "demo.echo", "--jsonl", "jobs.jsonl"]);
+        let ids: Vec<&str> = ids.ok().lines().collect();
+        assert_eq!((ids.len(), ids[0].len(), ids[1]), (2, 36, "mine"));
+        let sent = rcelery.run_with(
+            &["send", "demo.echo", "--jsonl", "-", "-j"],
+            jobs,
+            patience(),
+        );
+        let sent = documents(sent.ok());
+        assert_eq!(
+            sent[1],
+            json!({"line": 3, "id": "mine", "task": "demo.echo", "queue": "hi", "state": "PENDING"})
+        );
+        let purged = rcelery.run(&["purge", "-f", "-Q", "celery,hi"]);
+        assert!(purged.ok().contains("4 messages"), "{purged:?}");
+    }
+}
+
+#[test]
+fn each_of_many_results_is_a_line_with_its_number_when_it_is_done() {
+    for store in [Store::sqlite(), Store::redis()] {
+        let rcelery = Rcelery::on(&store);
+        let _worker = rcelery.worker(&[]);
+        let jobs = "{\"task\": \"demo.echo\", \"args\": [\"late\"], \"options\": {\"countdown\": 2}}\n\
+                    {\"task\": \"demo.fail\"}\n";
+        let done = rcelery.run_with(
+            &["send", "--jsonl", "-", "--wait"],
+            jobs,
+            patience(),
+        );
+        let lines = documents(&done.exit(1).stdout);
+        assert_eq!(lines[0]["line"], 2);
+        assert_eq!(lines[0]["error"]["message"], "boom");
+        assert_eq!((&lines[1]["line"], &lines[1]["result"]), (&json!(1), &json!("late")));
+        assert_eq!(done.stderr, "error: 1 of 2 tasks failed\n");
+        let shown = rcelery.run_with(
+            &["send", "--jsonl", "-", "--progress"],
+            jobs,
+            patience(),
+        );
+        let shown_lines = documents(&shown.exit(1).stdout);
+        let numbers = |lines: &[Value]| -> Vec<Value> {
+            lines.iter().map(|l| l["line"].clone()).collect()
+        };
+        assert_eq!(numbers(&shown_lines), numbers(&lines));
+        let said: Vec<&str> = shown.stderr.lines().collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(said[0].ends_with("ValueError: boom"), "{said:?}");
+        assert!(said[2].starts_with("1 of 2 tasks succeeded, 1 failed in "), "{said:?}");
+    }
+}
+
+#[test]
+fn a_wait_for_many_that_runs_out_prints_those_too() {
+    let rcelery = Rcelery::new();
+    let late = rcelery.run_with(
+        &["send", "demo.add", "--jsonl", "-", "--wait=0.2", "-j"],
+        "{}\n{}\n",
+        patience(),
+    );
+    let lines = documents(&late.exit(75).stdout);
+    assert_eq!((&lines[0]["line"], &lines[1]["line"]), (&json!(1), &json!(2)));
+    assert_eq!(lines[0]["state"], "PENDING");
+    assert_eq!(late.stderr, "");
+}
+
+#[test]
+fn a_file_with_a_wrong_line_is_not_sent_at_all() {
+    let rcelery = Rcelery::new();
+    let says = |second: &str, words: &str| {
+        let jobs = format!("{{\"task\": \"demo.add\"}}\n{second}\n");
+        fs::write(rcelery.home().join("jobs.jsonl"), jobs).expect("our home");
+        let wrong = rcelery.run(&["send", "--jsonl", "jobs.jsonl"]);
+        assert_eq!(wrong.exit(2).stdout, "", "{second}");
+        let wanted = format!("error: line 2 of jobs.jsonl: {words}");
+        assert!(wrong.stderr.starts_with(&wanted), "{wanted}\n{}", wrong.stderr);
+    };
+    says(
+        "{\"task\": \"x\",, }",
+        "key must be a string at column 14\n  {\"task\": \"x\",, }\n               ^",
+    );
+    says("[1]", "expected a JSON object, got an array");
+    says("{\"args\": []}", "`task` is missing, and no NAME was given");
+    says("{\"task\": \"x\", \"args\": {}}", "`args` must be a JSON array, not an object");
+    says("{\"task\": \"x\", \"kwargs\": [1]}", "`kwargs` must be a JSON object, not an array");
+    says("{\"task\": \"x\", \"arg\": []}", "unknown key `arg`; did you mean `args`?");
+    says(
+        "{\"task\": \"x\", \"options\": {\"qeue\": \"hi\"}}",
+        "unknown option `qeue`; did you mean `queue`?",
+    );
+    says(
+        "{\"task\": \"x\", \"options\": {\"serializer\": \"pickle\"}}",
+        "`serializer`: must be one of json, msgpack, yaml",
+    );
+    says("{\"task\": \"x\", \"options\": {\"eta\": \"soon\"}}", "`eta`: expected ISO 8601");
+    assert_eq!(
+        rcelery.run(&["purge", "-f"]).exit(0).stdout,
+        "No messages purged from 1 queue.\n"
+    );
+}
+
+#[test]
+fn stdin_is_sent_as_it_comes_and_an_error_says_how_far() {
+    let rcelery = Rcelery::new();
+    let mut jobs = "{}\n".repeat(500);
+    jobs.push_str("nonsense\n");
+    let wrong = rcelery.run_with(&["send", "demo.add", "--jsonl", "-"], &jobs, patience());
+    let sent = wrong.exit(2).stdout.lines().count();
+    assert!(
+        wrong.stderr.contains("line 501 of stdin: expected value at column 1"),
+        "{}",
+        wrong.stderr
+    );
+    if sent > 0 {
+        let words = format!("{sent} tasks were sent before this");
+        assert!(wrong.stderr.contains(&words), "{words}: {}", wrong.stderr);
+    }
+    let nothing = rcelery.run(&["send", "demo.add", "--jsonl", "-"]);
+    assert!(nothing.exit(2).stderr.contains("there are no tasks in stdin"));
+}
+
+#[test]
+fn a_hundred_thousand_lines_need_no_more_memory_than_a_few() {
+    let store = Store::redis();
+    let rcelery = Rcelery::on(&store);
+    let file = rcelery.home().join("jobs.jsonl");
+    let line = format!("{{\"args\": [\"{}\"]}}\n", "x".repeat(100));
+    fs::write(&file, line.repeat(100_000)).expect("our home");
+    let mut sending = rcelery.spawn(&["send", "demo.echo", "--jsonl", "jobs.jsonl"]);
+    let status = format!("/proc/{}/status", sending.pid());
+    let mut peak = 0;
+    eventually("all are sent", secs(300), || {
+        let status = fs::read_to_string(&status).unwrap_or_default();
+        let line = status.lines().find(|l| l.starts_with("VmHWM:"));
+        let kilobytes = line.and_then(|l| l.split_whitespace().nth(1)?.parse::<u64>().ok());
+        peak = peak.max(kilobytes.unwrap_or(0));
+        holds(sending.is_running(), |running| !running)
+    });
+    let sent = sending.wait(patience());
+    assert_eq!(sent.ok().lines().count(), 100_000);
+    // The messages alone are more than 150 MB.
+    assert!((1..100_000).contains(&peak), "{peak} kB");
+    let purged = rcelery.run(&["purge", "-f"]);
+    assert!(purged.ok().contains("100000 messages"), "{purged:?}");
+}
+
+#[test]
+fn a_check_of_many_sends_nothing_if_one_is_unknown() {
+    let rcelery = Rcelery::new();
+    let _worker = rcelery.worker(&[]);
+    let jobs = "{\"task\": \"demo.add\", \"args\": [1, 2]}\n{\"task\": \"demo.ad\"}\n";
+    fs::write(rcelery.home().join("jobs.jsonl"), jobs).expect("our home");
+    let unknown = rcelery.run(&["send", "--jsonl", "jobs.jsonl", "--check"]);
+    assert_eq!(unknown.exit(1).stdout, "");
+    assert!(unknown.stderr.contains("did you mean `demo.add`?"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_task_that_waits_for_nobody_says_why_on_stderr_alone() {
+    for (args, words) in [
+        (vec!["--wait=8"], " PENDING no worker consumes queue \"celery\"\n"),
+        (vec!["--progress", "--wait=8"], " PENDING no worker consumes queue \"celery\"\n"),
+        (
+            vec!["--progress=json", "--wait=8"],
+            "\"hint\": \"no worker consumes queue \\\"celery\\\"\"}\n",
+        ),
+    ] {
+        let rcelery = Rcelery::new();
+        let late = rcelery.run(&[&["send", "demo.add"][..], &args].concat());
+        late.exit(75);
+        assert_eq!(late.stdout, "");
+        assert!(late.stderr.contains(words), "{args:?}: {}", late.stderr);
+    }
+    let quiet = Rcelery::new().run(&["send", "demo.add", "--wait=7", "-q"]);
+    assert!(!quiet.exit(75).stderr.contains("no worker"), "{}", quiet.stderr);
+}
+
+#[test]
+fn an_interrupt_says_how_to_go_on_and_a_cancelling_one_revokes() {
+    for store in [Store::sqlite(), Store::redis()] {
+        let rcelery = Rcelery::on(&store);
+        let worker = rcelery.worker(&[]);
+        let mut waiting = rcelery.spawn(&[
+            "send", "demo.sleep", "-a", "[600]", "--task-id", "x1", "--progress",
+        ]);
+        let started = |process: &Process| {
+            eventually("it has started", patience(), || {
+                holds(process.stderr(), |e| e.contains("STARTED"))
+            });
+        };
+        started(&waiting);
+        waiting.signal(Signal::SIGINT);
+        let left = waiting.wait(patience());
+        left.exit(130);
+        assert!(
+            left.stderr.ends_with("\nstill running: rcelery result --wait x1\n"),
+            "{}",
+            left.stderr
+        );
+        waiting = rcelery.spawn(&[
+            "send",
+            "demo.sleep",
+            "-a",
+            "[600]",
+            "--task-id",
+            "x2",
+            "--progress",
+            "--cancel-on-interrupt",
+        ]);
+        started(&waiting);
+        waiting.signal(Signal::SIGINT);
+        let left = waiting.wait(patience());
+        left.exit(130);
+        assert!(left.stderr.ends_with("\ncancelled: x2\n"), "{}", left.stderr);
+        let gone = rcelery.run(&["result", "--wait=30", "x2"]);
+        assert!(gone.exit(1).stderr.contains("REVOKED"), "{}", gone.stderr);
+        rcelery.run(&["result", "x1"]).exit(75);
+        drop(worker);
+    }
+}
+
+#[test]
+fn times_in_the_past_are_sent_with_a_warning() {
+    let rcelery = Rcelery::new();
+    let past = rcelery.run(&["send", "x", "--eta", "2020-01-01T00:00:00Z"]);
+    past.exit(0);
+    assert_eq!(past.stderr, "warning: --eta is in the past: the task runs at once\n");
+    let expired = rcelery.run(&["send", "x", "--expires", "2020-01-01"]);
+    expired.exit(0);
+    assert!(expired.stderr.contains("the task will not run"), "{}", expired.stderr);
+    let negative = rcelery.run(&["send", "x", "--countdown", "-5"]);
+    assert_eq!(negative.exit(0).stderr, "");
+}
+
+#[test]
+fn the_python_worker_is_understood() {
+    let store = Store::redis();
+    let rcelery = Rcelery::on(&store);
+    let _worker = PythonWorker::on(&store);
+    let known = rcelery.run(&["send", "proj.add", "-a", "[2, 3]", "--check", "--wait"]);
+    assert_eq!(known.ok(), "5");
+    let unknown = rcelery.run(&["send", "proj.ad", "--check"]);
+    assert!(
+        unknown.exit(1).stderr.contains("did you mean `proj.add`?"),
+        "{}",
+        unknown.stderr
+    );
 }

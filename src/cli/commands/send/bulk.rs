@@ -426,6 +426,16 @@ impl Bulk<'_> {
             when.resolve(self.now)
                 .ok_or_else(|| wrong("out of range".to_owned()))
         };
+        let one_of = |known: &[&str]| match &value {
+            Value::Null => Ok(()),
+            Value::Str(name) if known.contains(&name.as_str()) => Ok(()),
+            _ => Err(wrong(format!("must be one of {}", known.join(", ")))),
+        };
+        match name {
+            "serializer" => one_of(&super::SERIALIZERS)?,
+            "compression" => one_of(&super::COMPRESSIONS)?,
+            _ => {}
+        }
         Ok(match (name, &value) {
             ("countdown", Value::Str(text)) => {
                 let seconds = parse::seconds(text).map_err(wrong)?;

@@ -22,6 +22,11 @@ use crate::config::Override;
 use crate::producer::Outgoing;
 use crate::protocol::{ResultMeta, Value, codec};
 
+/// Content types that are written; pickle never is.
+const SERIALIZERS: [&str; 3] = ["json", "msgpack", "yaml"];
+
+const COMPRESSIONS: [&str; 4] = ["gzip", "zlib", "bzip2", "zstd"];
+
 /// Send a task
 ///
 /// Prints the id of the task, and nothing else; with --wait or --progress its result. Many tasks come from --jsonl: one
@@ -111,11 +116,11 @@ pub(crate) struct SendArgs {
     header: Vec<(String, Value)>,
 
     /// Content type of the arguments
-    #[arg(long, value_name = "NAME", value_parser = ["json", "msgpack", "yaml"], help_heading = "Task options")]
+    #[arg(long, value_name = "NAME", value_parser = SERIALIZERS, help_heading = "Task options")]
     serializer: Option<String>,
 
     /// Compression of the arguments
-    #[arg(long, value_name = "NAME", value_parser = ["gzip", "zlib", "bzip2", "zstd"], help_heading = "Task options")]
+    #[arg(long, value_name = "NAME", value_parser = COMPRESSIONS, help_heading = "Task options")]
     compression: Option<String>,
 
     /// Queue to send it to

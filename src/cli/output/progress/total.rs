@@ -57,7 +57,8 @@ impl Total {
     /// `total 42/120 35% 1 failed 3 running 75 queued`, if a plain line is due: a tenth further, or some time later.
     pub(super) fn plain(&mut self, running: usize, now: Instant) -> Option<String> {
         let (said, when) = self.said;
-        let further = (self.done - said) * 10 >= self.count;
+        // Each end has a line of its own: the total comes after ten at the earliest.
+        let further = (self.done - said) * 10 >= self.count.max(100);
         if self.done == self.count || !further && now.duration_since(when) < PLAIN_EVERY {
             return None;
         }
