@@ -163,7 +163,7 @@ impl Bulk<'_> {
         let mut waited = Vec::new();
         let mut ids = HashMap::new();
         let mut count = 0;
-        let mut batch = Vec::new();
+        let (mut batch, mut bytes) = (Vec::new(), 0);
         loop {
             // As many as there are, at least one: a slow writer is not kept waiting for 499 more.
             let mut read = Vec::new();
@@ -174,12 +174,20 @@ impl Bulk<'_> {
             while let Some(line) = read.next() {
                 let job = self.job(line).await;
                 let job = job.and_then(|job| self.once(&mut ids, &job).map(|()| job));
-                let job = job.map_err(|e| after(count, e))?;
-                batch.push(job);
-                let bytes: usize = batch.iter().map(|j| j.outgoing.message.body.len()).sum();
-                if read.peek().is_some() && bytes < BATCH_BYTES {
-                    continue;
-                }
+                // What stands before a wrong line is sent.
+                let wrong = match job {
+                    Ok(job) => {
+                        bytes += job.outgoing.message.body.len();
+                        batch.push(job);
+                        if read.peek().is_some() && bytes < BATCH_BYTES {
+                            continue;
+                        }
+                        None
+                    }
+                    Err(error) if batch.is_empty() => return Err(after(count, error)),
+                    Err(error) => Some(error),
+                };
+                bytes = 0;
                 if asks {
                     let names = batch
                         .iter()
@@ -187,10 +195,13 @@ impl Bulk<'_> {
                     self.check(names).await.map_err(|e| after(count, e))?;
                 }
                 if self.args.dry_run {
+                    count += batch.len();
                     for job in batch.drain(..) {
                         self.cx.out.json(&preview(&job.outgoing))?;
                     }
-                    count += 1;
+                    if let Some(error) = wrong {
+                        return Err(error);
+                    }
                     continue;
                 }
                 let (first, last) = (batch[0].line, batch[batch.len() - 1].line);
@@ -213,6 +224,9 @@ impl Bulk<'_> {
                     }));
                 }
                 batch.clear();
+                if let Some(error) = wrong {
+                    return Err(after(count, error));
+                }
             }
         }
         if count == 0 {
