@@ -1,7 +1,7 @@
 //! The global options, and what they make: settings, an app, an output.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -119,7 +119,7 @@ pub(crate) struct Context {
     pub(crate) ignored: Vec<String>,
     pub(crate) farewell: Farewell,
     /// What is wrong with command tasks of the file, which are left out.
-    bad_tasks: Vec<ConfigError>,
+    bad_tasks: Mutex<Vec<ConfigError>>,
 }
 
 impl GlobalArgs {
@@ -206,7 +206,9 @@ impl Context {
         sources.overrides = global.overrides()?;
         sources.overrides.extend(overrides);
         let loaded = config::load(&sources)?;
-        let (app, bad_tasks) = app.configure(loaded.settings).with_commands(&loaded.tasks);
+        let (app, mut bad_tasks) = app.configure(loaded.settings).with_commands(&loaded.tasks);
+        // The first is the last to be taken.
+        bad_tasks.reverse();
         let app = match global.python_app() {
             Some(name) => app.named(name),
             None => app,
@@ -218,7 +220,7 @@ impl Context {
             farewell,
             file: loaded.file,
             ignored: loaded.ignored,
-            bad_tasks,
+            bad_tasks: Mutex::new(bad_tasks),
         };
         cx.explain(loaded.default_broker)?;
         Ok(cx)
@@ -247,7 +249,7 @@ impl Context {
         if !self.ignored.is_empty() {
             note(format!("ignored settings: {}", self.ignored.join(", ")))?;
         }
-        for error in &self.bad_tasks {
+        for error in self.bad_tasks().iter().rev() {
             note(format!("ignored task: {error}"))?;
         }
         for (name, nearest) in variables::strangers() {
@@ -283,11 +285,17 @@ impl Context {
     }
 
     /// Fails if a command task of the file is not defined as it should be: who only sends it may do without.
-    pub(crate) fn check_tasks(&mut self) -> anyhow::Result<()> {
-        if self.bad_tasks.is_empty() {
-            return Ok(());
+    pub(crate) fn check_tasks(&self) -> anyhow::Result<()> {
+        match self.bad_tasks().pop() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
         }
-        Err(self.bad_tasks.swap_remove(0).into())
+    }
+
+    fn bad_tasks(&self) -> MutexGuard<'_, Vec<ConfigError>> {
+        self.bad_tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The broker's URL as it may be shown.

@@ -82,10 +82,22 @@ fn a_bad_definition_stops_the_worker_with_its_place_and_harms_no_sender() {
         assert!(failed.stderr.contains(says), "{failed:?}");
         assert!(failed.stderr.contains(hint), "{failed:?}");
         assert_eq!(failed.stdout, "");
+        let checked = program.run(&["config", "check"]);
+        assert!(checked.exit(78).stderr.contains(says), "{checked:?}");
         program.run(&["send", "a", "-a", "[1]"]).ok();
         let verbose = program.run(&["-v", "send", "a"]);
         assert!(verbose.stderr.contains(says), "{verbose:?}");
     }
+}
+
+#[test]
+fn a_check_warns_of_a_program_that_is_not_there() {
+    let store = Store::sqlite();
+    let program = defined(&store, "[tasks.a]\ncommand = ['no-such-program']\n");
+    let checked = program.run(&["config", "check"]);
+    checked.exit(0);
+    let warning = "task a will fail here: `no-such-program` can't be run: No such file";
+    assert!(checked.stderr.contains(warning), "{checked:?}");
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn a_soft_limit_asks_and_a_hard_limit_kills(store: &mut Store) {
         [tasks.tidy]
         shell           = true
         command         = 'trap "echo tidied; exit 0" TERM; sleep 300 & wait'
-        soft_time_limit = 0.3
+        soft_time_limit = 3
 
         [tasks.careless]
         command         = ["sleep", "300"]
@@ -92,7 +92,7 @@ fn a_soft_limit_asks_and_a_hard_limit_kills(store: &mut Store) {
         [tasks.long]
         shell           = true
         command         = '{0}; wait'
-        time_limit      = 1
+        time_limit      = 4
         "#,
         family(&marks)
     );
@@ -112,7 +112,7 @@ fn a_soft_limit_asks_and_a_hard_limit_kills(store: &mut Store) {
     let long = client.delay("long", &json!([]));
     assert_eq!(
         client.failure(&long),
-        ("TimeLimitExceeded".to_owned(), json!([1]))
+        ("TimeLimitExceeded".to_owned(), json!([4]))
     );
     let pids = marks.lines();
     assert_eq!(pids.len(), 3);

@@ -11,8 +11,8 @@ use crate::protocol::Value;
 
 /// Check the configuration, without connecting to anything
 ///
-/// Reads what every other command reads: file, environment and options. Exit code 78 if a setting, the file or a URL is
-/// wrong.
+/// Reads what every other command reads: file, environment and options. Exit code 78 if a setting, the file, a command
+/// task or a URL is wrong.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -29,6 +29,7 @@ impl CheckArgs {
         // This opens nothing yet.
         cx.app.backend().await?;
         cx.app.queues()?;
+        cx.check_tasks()?;
         let set = TABLE
             .iter()
             .filter(|entry| settings.origin(entry.name) != &Origin::Default)
@@ -56,6 +57,15 @@ impl CheckArgs {
                 "{} is no setting and no option: not read{hint}",
                 printable(&name)
             ))?;
+        }
+        for task in cx.app.tasks().iter() {
+            if let Some(problem) = task.problem() {
+                cx.out.warn(format!(
+                    "task {} will fail here: {}",
+                    printable(task.name()),
+                    printable(&problem)
+                ))?;
+            }
         }
         let file = file.unwrap_or_else(|| "no file".to_owned());
         let settings = if set == 1 { "setting" } else { "settings" };

@@ -93,7 +93,7 @@ impl WorkerArgs {
             ))
             .into());
         }
-        let mut cx = Context::new(app, global, Farewell::default(), overrides)?;
+        let cx = Context::new(app, global, Farewell::default(), overrides)?;
         cx.check_tasks()?;
         let host = gethostname::gethostname().to_string_lossy().into_owned();
         let node = Nodename::expand(self.hostname.as_deref().unwrap_or(""), &host);

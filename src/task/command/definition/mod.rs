@@ -201,7 +201,8 @@ impl Definition {
             env: Vec::new(),
             clear_env: false,
             pass_env: Vec::new(),
-            base: base.to_owned(),
+            // A program is looked for before the child changes its directory, and found after.
+            base: std::path::absolute(base).unwrap_or_else(|_| base.to_owned()),
             cwd: None,
             grace: GRACE,
             exit_codes: BTreeMap::from([(0, Meaning::Success)]),
