@@ -15,6 +15,7 @@ use super::settings::TABLE;
 use super::tasks::{self, TaskTable};
 use super::{ConfigError, Origin, Settings};
 use crate::protocol::{Map, Value};
+use crate::sqlite::DEFAULT_FILE;
 
 /// Which configuration file is read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -192,7 +193,7 @@ fn default_database(sources: &Sources<'_>) -> Result<PathBuf, ConfigError> {
     let state = directory(sources, "XDG_STATE_HOME")
         .or_else(|| directory(sources, "HOME").map(|home| home.join(".local/state")))
         .ok_or(ConfigError::NoStateDirectory)?;
-    Ok(state.join("rcelery/rcelery.db"))
+    Ok(state.join(DEFAULT_FILE))
 }
 
 /// A directory named by a variable. The XDG specification has relative ones ignored.

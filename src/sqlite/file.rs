@@ -20,6 +20,10 @@ const STATEMENTS: usize = 128;
 /// How long to pause before asking for the write-ahead log again, while somebody holds the file.
 const RETRY: Duration = Duration::from_millis(20);
 
+/// The default file, below the state directory of this user. Its directory is made when it is missing; that of a file
+/// that somebody named is not, since it is more likely misspelt.
+pub const DEFAULT_FILE: &str = "rcelery/rcelery.db";
+
 /// How much a commit outlives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
@@ -41,11 +45,11 @@ pub struct OpenOptions {
     pub durability: Durability,
 }
 
-/// Opens the file at `path`, and creates it (mode 0600) and its directory (0700) if they are missing. Returns the
-/// connection and the file's absolute path.
+/// Opens the file at `path`, and creates it (mode 0600) if it is missing; for the default file also its directory (0700).
+/// Returns the connection and the file's absolute path.
 ///
 /// # Errors
-/// `AccessRefused`, `Config` (not a database), `Locked`, `Full` or `Lost`.
+/// `AccessRefused`, `Config` (not a database, no directory), `Locked`, `Full` or `Lost`.
 pub async fn open(
     path: &Path,
     options: &OpenOptions,
@@ -133,6 +137,16 @@ fn prepare(path: &Path) -> Result<PathBuf, SqliteError> {
         ));
     };
     if !directory.exists() {
+        if !path.ends_with(DEFAULT_FILE) {
+            return Err(SqliteError::new(
+                Kind::Config,
+                format!(
+                    "there is no directory `{}` for the file `{}`: make it, or correct the URL",
+                    directory.display(),
+                    path.file_name().unwrap_or_default().display()
+                ),
+            ));
+        }
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -191,7 +205,7 @@ mod tests {
     #[tokio::test]
     async fn directory_and_file_are_created_for_this_user_alone() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("state/rcelery/f.db");
+        let path = dir.path().join("state").join(DEFAULT_FILE);
         let (mut connection, real) = open(&path, &OPTIONS).await.unwrap();
         let (wal,): (String,) = sqlx::query_as("PRAGMA journal_mode")
             .fetch_one(&mut connection)
@@ -200,6 +214,17 @@ mod tests {
         assert_eq!(wal, "wal");
         assert_eq!(mode(&real), 0o600);
         assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+
+    #[tokio::test]
+    async fn the_directory_of_a_file_that_was_named_is_not_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = open(&dir.path().join("misspelt/f.db"), &OPTIONS)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind, Kind::Config);
+        assert!(error.message.contains("misspelt"), "{error}");
+        assert!(!dir.path().join("misspelt").exists());
     }
 
     #[tokio::test]

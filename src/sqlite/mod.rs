@@ -11,7 +11,7 @@ mod thread;
 mod watch;
 
 pub use self::error::{Kind, SqliteError};
-pub use self::file::{Durability, OpenOptions, is_identifier, open};
+pub use self::file::{DEFAULT_FILE, Durability, OpenOptions, is_identifier, open};
 pub use self::location::Location;
 pub use self::thread::Thread;
 pub use self::watch::{Watch, announce};

@@ -598,3 +598,23 @@ fn an_import_that_fails_says_why_and_writes_nothing() {
     let refused = rcelery.run(&[&["config", "import", "-A", "x"], &without[..]].concat());
     refused.exit(78);
 }
+
+#[test]
+fn the_directory_of_a_named_sqlite_file_is_not_made() {
+    let rcelery = Rcelery::new();
+    let url = format!("sqlite:///{}/misspelt/a.db", rcelery.home().display());
+    for args in [
+        &["-b", &url, "status"][..],
+        &["-b", &url, "send", "x"],
+        &["-b", &url, "worker"],
+        &["--result-backend", &url, "result", "x"],
+    ] {
+        let refused = rcelery.run(args);
+        refused.exit(78);
+        assert!(refused.stderr.contains("misspelt"), "{}", refused.stderr);
+    }
+    assert!(!rcelery.home().join("misspelt").exists());
+    // The default file's is.
+    rcelery.run(&["send", "x"]).exit(0);
+    assert!(rcelery.home().join("state/rcelery/rcelery.db").exists());
+}
