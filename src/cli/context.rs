@@ -298,6 +298,15 @@ impl Context {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a worker's log on stderr is coloured: as the options say, else as `worker_log_color` does.
+    pub(crate) fn log_colour(&self) -> bool {
+        let asked = self.global.no_color || self.global.color != ColourChoice::Auto;
+        match self.app.settings().worker_log_color {
+            Some(colour) if !asked => colour,
+            _ => self.out.colour_err,
+        }
+    }
+
     /// The broker's URL as it may be shown.
     pub(crate) fn broker_url(&self) -> String {
         let settings = self.app.settings();

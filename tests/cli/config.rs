@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::harness::{Rcelery, interpreter};
+use crate::harness::{Rcelery, Worker, interpreter, secs};
 
 /// A file of settings in the home of the program.
 fn file(rcelery: &Rcelery, name: &str, text: &str) {
@@ -617,4 +617,36 @@ fn the_directory_of_a_named_sqlite_file_is_not_made() {
     // The default file's is.
     rcelery.run(&["send", "x"]).exit(0);
     assert!(rcelery.home().join("state/rcelery/rcelery.db").exists());
+}
+
+#[test]
+fn what_a_worker_has_options_for_may_be_set_as_well() {
+    let rcelery = Rcelery::new()
+        .env("CELERY_WORKER_POOL", "solo")
+        .env("CELERY_WORKER_CONCURRENCY", "7")
+        .env("CELERY_WORKER_LOG_COLOR", "1");
+    file(
+        &rcelery,
+        "rcelery.toml",
+        "worker_state_db = 'revoked.json'\n",
+    );
+    let worker = rcelery.worker(&["-n", "w@here"]);
+    assert!(worker.log().contains("(solo)"), "{}", worker.log());
+    // Its word about it is a warning, and those have a colour.
+    let stop = |worker: Worker| {
+        rcelery.run(&["control", "shutdown"]).exit(0);
+        let left = worker.wait(secs(60));
+        left.exit(0);
+        left.stderr
+    };
+    let log = stop(worker);
+    assert!(log.contains("\x1b["), "{log}");
+    assert!(
+        rcelery.home().join("revoked.json").exists(),
+        "the state is kept"
+    );
+    let worker = rcelery.worker(&["-P", "threads", "-c", "2", "-C"]);
+    assert!(worker.log().contains("2 (threads)"), "{}", worker.log());
+    let log = stop(worker);
+    assert!(!log.contains("\x1b["), "{log}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::context::GlobalArgs;
 use crate::cli::logging::{LogFormat, LogLevel};
 use crate::cli::parse;
-use crate::config::Override;
+use crate::config::{Override, Settings};
 use crate::worker::WorkerOptions;
 
 /// Run tasks
@@ -352,7 +352,13 @@ impl WorkerArgs {
         Ok(overrides)
     }
 
-    pub(super) fn options(&self) -> WorkerOptions {
+    /// The kind of pool that was asked for.
+    pub(super) fn pool<'a>(&'a self, settings: &'a Settings) -> &'a str {
+        self.pool.as_deref().unwrap_or(&settings.worker_pool)
+    }
+
+    pub(super) fn options(&self, settings: &Settings) -> WorkerOptions {
+        let state_db = settings.worker_state_db.as_ref().map(PathBuf::from);
         WorkerOptions {
             hostname: self.hostname.clone(),
             concurrency: self.concurrency,
@@ -368,8 +374,8 @@ impl WorkerArgs {
             without_mingle: self.without_mingle,
             without_heartbeat: self.without_heartbeat,
             heartbeat_interval: self.heartbeat_interval,
-            statedb: self.statedb.clone(),
-            solo: self.pool.as_deref() == Some("solo"),
+            statedb: self.statedb.clone().or(state_db),
+            solo: self.pool(settings) == "solo",
             burst: self.burst,
             max_tasks: self.max_tasks,
         }

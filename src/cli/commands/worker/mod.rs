@@ -33,7 +33,7 @@ use crate::cli::farewell::Farewell;
 use crate::cli::logging::{self, LogFormat, SAID};
 use crate::cli::signals::{Asked, Order, WorkerSignals};
 use crate::cli::suggest::did_you_mean;
-use crate::config::{ConfigError, Override};
+use crate::config::{ConfigError, Override, Settings};
 use crate::protocol::Nodename;
 use crate::shutdown::Shutdown;
 use crate::worker::{Info, State, Worker, WorkerError};
@@ -102,7 +102,7 @@ impl WorkerArgs {
         let log = logging::Log {
             level: self.loglevel,
             file: logfile.as_deref(),
-            colour: cx.out.colour_err,
+            colour: cx.log_colour(),
             json: voice.is_json().then(|| node.to_string()),
         };
         let pidfile = match &self.pidfile {
@@ -117,7 +117,7 @@ impl WorkerArgs {
                 pidfile
             }
         };
-        self.complain(&voice)?;
+        self.complain(&voice, cx.app.settings())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -175,15 +175,12 @@ impl WorkerArgs {
     }
 
     /// Says what was given and has no effect.
-    fn complain(&self, voice: &Voice) -> io::Result<()> {
+    fn complain(&self, voice: &Voice, settings: &Settings) -> io::Result<()> {
         if nix::unistd::geteuid().is_root() && !voice.is_detached() {
             voice.warn("running as root; name another user with --uid")?;
         }
-        if let Some(pool) = self
-            .pool
-            .as_deref()
-            .filter(|p| !matches!(*p, "threads" | "solo"))
-        {
+        let pool = self.pool(settings);
+        if !matches!(pool, "threads" | "solo") {
             voice.warn(format!("there is no {pool} pool here: using threads"))?;
         }
         let idle = [
@@ -218,7 +215,7 @@ impl WorkerArgs {
         } else {
             Order::Term
         };
-        let worker = match Worker::new(cx.app.clone(), self.options()).await {
+        let worker = match Worker::new(cx.app.clone(), self.options(cx.app.settings())).await {
             Err(WorkerError::Config(error @ ConfigError::UnknownQueue { .. })) => {
                 return Err(unknown_queue(cx, &error).into());
             }
