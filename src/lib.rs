@@ -83,7 +83,21 @@
 //!
 //! An [`App`] is cheap to clone and opens its connections at the first use. [`config::from_env`] reads the same settings
 //! as the command line: `CELERY_BROKER_URL`, `CELERY_RESULT_BACKEND`, `rcelery.toml`, and without any of them the
-//! SQLite file of this user.
+//! SQLite file of this user. What the program itself wants to set goes through [`Settings::with`] (fields) or
+//! [`Settings::set_text`] (names and text, checked); under [`cli::run`] file, environment and options win over it:
+//!
+//! ```
+//! use rcelery::{App, config::Settings};
+//!
+//! let settings = Settings::default().with(|s| {
+//!     s.task_default_queue = "thumbnails".to_owned();
+//!     s.task_acks_late = true;
+//! });
+//! let app = App::new().configure(settings);
+//! ```
+//!
+//! [`Settings::with`]: config::Settings::with
+//! [`Settings::set_text`]: config::Settings::set_text
 //!
 //! ```no_run
 //! # use rcelery::{App, Context, ResultError, State, Task, TaskResult, config};

@@ -115,6 +115,8 @@ impl App {
     }
 
     /// The app with other settings. Connections that were open stay with the app as it was.
+    ///
+    /// Under [`cli::run`](crate::cli::run) they are what file, environment and options win over.
     #[must_use]
     pub fn configure(self, settings: Settings) -> Self {
         self.with(|_, old, _| *old = Arc::new(settings))
