@@ -3,6 +3,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod acceptance;
 mod captures;
 mod completion;
 mod config;
