@@ -58,7 +58,7 @@ fn commands_options_and_values_are_completed_without_any_broker() {
     for (line, wanted) in [
         ("rcelery stat", &["status"][..]),
         ("rcelery inspect pi", &["ping"]),
-        ("rcelery control revok", &["revoke"]),
+        ("rcelery control rate_l", &["rate_limit"]),
         ("rcelery send x --countd", &["--countdown"]),
         ("rcelery send x --serializer js", &["json"]),
         ("rcelery --set task_acks_l", &["task_acks_late="]),

@@ -73,9 +73,9 @@ fn a_slip_of_the_finger_is_answered_with_the_right_word() {
             "a similar subcommand exists: 'ping'",
         ),
         (
-            &["control", "revok", "x"],
+            &["control", "rate_limt", "x", "1/s"],
             2,
-            "a similar subcommand exists: 'revoke'",
+            "a similar subcommand exists: 'rate_limit'",
         ),
         (&["ping"], 2, "did you mean `rcelery inspect ping`?"),
         (
