@@ -468,6 +468,20 @@ fn an_unknown_id_is_75_at_once() {
 }
 
 #[test]
+fn revoking_an_id_that_nobody_has_seen_says_so() {
+    let rcelery = Rcelery::new();
+    let _worker = rcelery.worker(&["-n", "w1@box"]);
+    let revoked = rcelery.run(&["control", "revoke", "nosuch", "--format", "table"]);
+    revoked.exit(0);
+    assert!(
+        revoked
+            .stderr
+            .contains("not seen by any worker; will be discarded if it arrives"),
+        "{revoked:?}"
+    );
+}
+
+#[test]
 fn a_url_that_nothing_speaks_is_78_at_once_with_what_there_is() {
     let rcelery = with_results();
     let at_once = secs(0);

@@ -73,9 +73,9 @@ fn a_slip_of_the_finger_is_answered_with_the_right_word() {
             "a similar subcommand exists: 'ping'",
         ),
         (
-            &["control", "rate_limt", "x", "1/s"],
+            &["control", "shutdwn"],
             2,
-            "a similar subcommand exists: 'rate_limit'",
+            "a similar subcommand exists: 'shutdown'",
         ),
         (&["ping"], 2, "did you mean `rcelery inspect ping`?"),
         (

@@ -215,7 +215,7 @@ pub(super) fn conclude_all(
             None => form.print(cx, &meta.result)?,
             Some(failure) => {
                 worst = worse(worst, failure.kind.exit());
-                if !cx.out.is_json() && !(told && meta.status.is_ready()) {
+                if !(cx.out.is_json() || told && meta.status.is_ready()) {
                     cx.out.error(
                         crate::cli::error::Report::of(&failure.into()).text(cx.out.colour_err),
                     )?;
