@@ -6,8 +6,10 @@ mod terminal;
 mod watching;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::harness::{Rcelery, eventually, holds, patience, secs};
 
@@ -117,6 +119,58 @@ fn a_detached_worker_is_ready_when_the_command_returns() {
     rcelery.run(&["control", "shutdown"]).ok();
     eventually("the pidfile goes", patience(), || {
         holds(rcelery.home().join("w.pid").exists(), |there| !there)
+    });
+}
+
+/// It leads a session of its own by then, and may be another user.
+#[test]
+fn a_detached_worker_starts_over_at_hup() {
+    let rcelery = Rcelery::new();
+    let args = [
+        "-n",
+        "d@box",
+        "-l",
+        "INFO",
+        "-f",
+        "d.log",
+        "--pidfile",
+        "d.pid",
+    ];
+    let workdir = rcelery.home().join("run");
+    fs::create_dir(&workdir).expect("a directory");
+    // A relative directory is entered once.
+    rcelery
+        .run(
+            &[
+                &["worker", "-D", "--umask", "077", "--workdir", "run"],
+                &args[..],
+            ]
+            .concat(),
+        )
+        .ok();
+    let pid = fs::read_to_string(workdir.join("d.pid")).expect("a pidfile");
+    let pid = Pid::from_raw(pid.trim().parse().expect("a process id"));
+    for round in 1..=3 {
+        eventually("it is ready again", patience(), || {
+            let log = fs::read_to_string(workdir.join("d.log")).unwrap_or_default();
+            holds(log, |log| log.matches("d@box ready.").count() == round)
+        });
+        if round < 3 {
+            kill(pid, Signal::SIGHUP).expect("it runs");
+        }
+    }
+    assert_eq!(
+        rcelery.run(&["status"]).exit(0).stdout,
+        "->  d@box: OK\n\n1 node online.\n"
+    );
+    let mode = fs::metadata(workdir.join("d.log"))
+        .expect("a log")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600, "of --umask");
+    rcelery.run(&["control", "shutdown"]).ok();
+    eventually("the pidfile goes", patience(), || {
+        holds(workdir.join("d.pid").exists(), |there| !there)
     });
 }
 

@@ -155,8 +155,8 @@ impl Systemd {
             .filter(|usec| *usec > 0 && is_ours)
             .map(|usec| Duration::from_micros(usec.max(2)) / 2);
         let socket = UnixDatagram::unbound().and_then(|socket| {
-            // A manager that does not read must not stop the worker.
-            socket.set_nonblocking(true)?;
+            // A manager that is slow to read is waited for a little, and one that does not read does not stop the worker.
+            socket.set_write_timeout(Some(Duration::from_millis(200)))?;
             Ok(socket)
         });
         match socket {

@@ -8,7 +8,8 @@
 //! With [`LogFormat::Json`] a record is one object in one line: `ts`, `level`, `event` (`log` where a record has none),
 //! its fields (`task`, `id`, `runtime`, …), `worker`, `message`.
 
-use std::fmt::{self, Write as _};
+mod record;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -17,9 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
-use jiff::{Timestamp, Zoned};
-use serde_json::Value as Json;
-use tracing::field::{Field, Visit};
+use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -27,6 +26,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
+use self::record::{Fields, Record, Scope, colour, json_line, level_name, text_line};
 use super::error::Report;
 use super::output::colour::paint;
 
@@ -169,39 +169,6 @@ pub(crate) fn fatal(report: &Report) {
     let _ = writeln!(io::stderr(), "{}", record.json(Timestamp::now()));
 }
 
-/// One line of a JSON log.
-#[derive(Debug)]
-struct Record<'a> {
-    level: &'a str,
-    event: Option<&'a str>,
-    fields: Vec<(String, Json)>,
-    worker: &'a str,
-    message: &'a str,
-}
-
-impl Record<'_> {
-    fn json(self, at: Timestamp) -> String {
-        let mut object = serde_json::Map::new();
-        let mut put = |key: &str, value: Json| {
-            // A field of a driver may have any name; ours come first.
-            object.entry(key).or_insert(value);
-        };
-        put("ts", format!("{at:.3}").into());
-        put("level", self.level.into());
-        put("event", self.event.unwrap_or("log").into());
-        for (key, value) in self.fields {
-            if key != "worker" && key != "message" {
-                put(&key, value);
-            }
-        }
-        if !self.worker.is_empty() {
-            put("worker", self.worker.into());
-        }
-        put("message", self.message.into());
-        Json::Object(object).to_string()
-    }
-}
-
 fn open(path: &Path) -> io::Result<File> {
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent)?;
@@ -220,91 +187,6 @@ struct Records {
     /// The name of the worker, if records are JSON.
     json: Option<String>,
     sink: Mutex<Sink>,
-}
-
-/// What a task's span says of the events inside.
-#[derive(Debug, Clone, Default)]
-struct Scope {
-    process: Option<String>,
-    task_name: Option<String>,
-    task_id: Option<String>,
-}
-
-#[derive(Debug, Default)]
-struct Fields {
-    message: String,
-    critical: bool,
-    scope: Scope,
-    /// What has happened, for machines.
-    event: Option<String>,
-    /// All others.
-    others: Vec<(String, Json)>,
-}
-
-impl Fields {
-    fn add(&mut self, name: &str, value: impl Into<Json>) {
-        // What crates hand over from the `log` facade says where, not what.
-        if !name.starts_with("log.") {
-            self.others.push((name.to_owned(), value.into()));
-        }
-    }
-
-    /// `error: …, queue: …`, for people.
-    fn others(&self) -> String {
-        let mut text = String::new();
-        for (name, value) in &self.others {
-            let comma = if text.is_empty() { "" } else { ", " };
-            let _ = match value {
-                Json::String(value) => write!(text, "{comma}{name}: {value}"),
-                value => write!(text, "{comma}{name}: {value}"),
-            };
-        }
-        text
-    }
-}
-
-impl Visit for Fields {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        match field.name() {
-            "message" => {
-                let _ = write!(self.message, "{value:?}");
-            }
-            "process" => self.scope.process = Some(format!("{value:?}")),
-            "task_name" => self.scope.task_name = Some(format!("{value:?}")),
-            "task_id" => self.scope.task_id = Some(format!("{value:?}")),
-            name => self.add(name, format!("{value:?}")),
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        match field.name() {
-            "message" => self.message.push_str(value),
-            "process" => self.scope.process = Some(value.to_owned()),
-            "task_name" => self.scope.task_name = Some(value.to_owned()),
-            "task_id" => self.scope.task_id = Some(value.to_owned()),
-            "event" => self.event = Some(value.to_owned()),
-            name => self.add(name, value),
-        }
-    }
-
-    fn record_bool(&mut self, field: &Field, value: bool) {
-        match field.name() {
-            "critical" => self.critical = value,
-            name => self.add(name, value),
-        }
-    }
-
-    fn record_i64(&mut self, field: &Field, value: i64) {
-        self.add(field.name(), value);
-    }
-
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field.name(), value);
-    }
-
-    fn record_f64(&mut self, field: &Field, value: f64) {
-        self.add(field.name(), value);
-    }
 }
 
 impl<S> Layer<S> for Records
@@ -367,60 +249,6 @@ where
     }
 }
 
-fn json_line(level: &str, mut fields: Fields, scope: Scope, worker: &str, own: bool) -> String {
-    let in_task = !own && scope.task_id.is_some();
-    let id = fields.scope.task_id.take().or(scope.task_id);
-    let mut named = Vec::new();
-    for (key, value) in [("task", scope.task_name), ("id", id)] {
-        let is_there = fields.others.iter().any(|(k, _)| k == key);
-        named.extend(
-            value
-                .filter(|_| !is_there)
-                .map(|v| (key.to_owned(), v.into())),
-        );
-    }
-    named.append(&mut fields.others);
-    let record = Record {
-        level,
-        event: fields.event.as_deref().or(in_task.then_some("task.log")),
-        fields: named,
-        worker,
-        message: &fields.message,
-    };
-    record.json(Timestamp::now())
-}
-
-fn text_line(level: &str, mut fields: Fields, scope: Scope, own: bool) -> String {
-    let process = fields.scope.process.take().or(scope.process);
-    let mut line = prefix(&Zoned::now(), level, process.as_deref());
-    if let (false, Some(name), Some(id)) = (own, scope.task_name, scope.task_id) {
-        let _ = write!(line, "{name}[{id}]: ");
-    }
-    line.push_str(&fields.message);
-    if fields.event.is_some() {
-        return line;
-    }
-    if let Some(id) = fields.scope.task_id.take() {
-        fields.others.insert(0, ("task_id".to_owned(), id.into()));
-    }
-    let others = fields.others();
-    if !others.is_empty() {
-        let _ = write!(line, " [{others}]");
-    }
-    line
-}
-
-/// Celery's colours.
-fn colour(level: &str) -> &'static str {
-    match level {
-        "CRITICAL" => "1;35",
-        "ERROR" => "1;31",
-        "WARNING" => "1;33",
-        "DEBUG" => "34",
-        _ => "",
-    }
-}
-
 fn wanted(level: LogLevel, target: &str, of: &Level) -> bool {
     if target == SAID {
         return true;
@@ -432,40 +260,11 @@ fn wanted(level: LogLevel, target: &str, of: &Level) -> bool {
     *of <= level.filter()
 }
 
-fn level_name(level: Level, critical: bool) -> &'static str {
-    match level {
-        Level::ERROR if critical => "CRITICAL",
-        Level::ERROR => "ERROR",
-        Level::WARN => "WARNING",
-        Level::INFO => "INFO",
-        _ => "DEBUG",
-    }
-}
-
-fn prefix(now: &Zoned, level: &str, process: Option<&str>) -> String {
-    let process = process.unwrap_or("MainProcess");
-    format!(
-        "[{}: {level}/{process}] ",
-        now.strftime("%Y-%m-%d %H:%M:%S,%3f")
-    )
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::Value as Json;
 
-    #[test]
-    fn the_prefix_is_celerys() {
-        let at: Zoned = "2026-11-22T15:26:38.1089+00:00[UTC]".parse().unwrap();
-        assert_eq!(
-            prefix(&at, "INFO", None),
-            "[2026-11-22 15:26:38,108: INFO/MainProcess] "
-        );
-        assert_eq!(
-            prefix(&at, "INFO", Some("Worker-2")),
-            "[2026-11-22 15:26:38,108: INFO/Worker-2] "
-        );
-    }
+    use super::*;
 
     #[test]
     fn drivers_are_heard_from_warning_up() {
