@@ -20,6 +20,7 @@ crate::conformance!({
     results_expire
     groups_are_saved_and_restored
     large_values_are_stored
+    large_results_of_one_batch_keep_their_order
 } on redis, sqlite);
 
 async fn what_is_stored_is_read(fx: Fixture) {
@@ -207,4 +208,28 @@ async fn large_values_are_stored(fx: Fixture) {
     store(&backend, meta("1", &State::SUCCESS, large.as_str())).await;
     let read = backend.get("1").await.unwrap().unwrap();
     assert!(read.result.as_str() == Some(&large));
+}
+
+/// More than goes into one round trip; the states of one task follow each other across them.
+async fn large_results_of_one_batch_keep_their_order(fx: Fixture) {
+    let backend = fx.connect().await;
+    let long = |letter: &str| letter.repeat(3 << 20);
+    let batch = vec![
+        meta("1", &State::STARTED, long("a")),
+        meta("2", &State::SUCCESS, long("b")),
+        meta("1", &State::SUCCESS, long("c")),
+        meta("2", &State::FAILURE, long("d")),
+        meta("3", &State::SUCCESS, 3),
+    ];
+    let outcomes = backend.store(batch).await.unwrap();
+    let outcomes: Vec<Stored> = outcomes.into_iter().map(Result::unwrap).collect();
+    let (written, superseded) = (Stored::Written, Stored::AlreadySuccess);
+    assert_eq!(outcomes, [written, written, written, superseded, written]);
+    let ids = ["1", "2", "3"].map(str::to_owned);
+    let metas = backend.get_many(&ids).await.unwrap();
+    let results: Vec<Value> = metas.into_iter().map(|m| m.unwrap().result).collect();
+    assert_eq!(
+        results,
+        [long("c").into(), long("b").into(), Value::from(3)]
+    );
 }

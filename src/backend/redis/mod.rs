@@ -25,6 +25,9 @@ const STORE: &str = include_str!("store.lua");
 /// The server takes no longer value (Celery's limit, too).
 const MAX_VALUE: usize = 512 << 20;
 
+/// Bytes of one round trip of results, unless one alone is larger: the driver copies them more than once.
+const ROUND_BYTES: usize = 4 << 20;
+
 /// Keys of one round trip.
 const CHUNK: usize = 500;
 
@@ -121,6 +124,42 @@ impl RedisBackend {
             .map(drop)
     }
 
+    /// Stores until all are written or found to be superseded.
+    async fn store_rounds(
+        &self,
+        mut round: Vec<Pending>,
+        outcomes: &mut Outcomes,
+    ) -> Result<(), BackendError> {
+        while !round.is_empty() {
+            let answers = self.store_round(&round).await?;
+            let mut again = Vec::new();
+            for (mut one, answer) in round.into_iter().zip(answers) {
+                let outcome = match answer {
+                    redis::Value::Int(1) => Stored::Written,
+                    redis::Value::Int(_) => Stored::AlreadySuccess,
+                    redis::Value::BulkString(present) => {
+                        // Compressed, or another serializer's. What cannot be read is replaced, as Celery does.
+                        let meta = self.codec.decode_meta(&one.task_id, &present);
+                        if !meta.is_ok_and(|meta| meta.status == State::SUCCESS) {
+                            one.replaces = present;
+                            again.push(one);
+                            continue;
+                        }
+                        Stored::AlreadySuccess
+                    }
+                    other => {
+                        let message = format!("unexpected answer: {other:?}");
+                        outcomes[one.index] = Some(Err(BackendError::server(message)));
+                        continue;
+                    }
+                };
+                outcomes[one.index] = Some(Ok(outcome));
+            }
+            round = again;
+        }
+        Ok(())
+    }
+
     /// One round trip of the script for each `(key, value, expires, read)`.
     async fn store_round(&self, round: &[Pending]) -> Result<Vec<redis::Value>, BackendError> {
         self.client
@@ -136,6 +175,9 @@ impl RedisBackend {
             .await
     }
 }
+
+/// What became of each meta of a batch, as far as it is known.
+type Outcomes = Vec<Option<Result<Stored, BackendError>>>;
 
 /// A value on its way.
 struct Pending {
@@ -172,8 +214,9 @@ impl Backend for RedisBackend {
         &self,
         batch: Vec<ResultMeta>,
     ) -> Result<Vec<Result<Stored, BackendError>>, BackendError> {
-        let mut outcomes: Vec<Option<Result<Stored, BackendError>>> = Vec::new();
+        let mut outcomes = Outcomes::new();
         let mut round = Vec::new();
+        let mut bytes = 0;
         for (index, meta) in batch.into_iter().enumerate() {
             let (task_id, expires) = (meta.task_id.clone(), self.expires_of(&meta.status));
             let encoded = self.codec.encode(&meta.into_value()).and_then(|value| {
@@ -186,6 +229,12 @@ impl Backend for RedisBackend {
                 Err(error) => outcomes.push(Some(Err(error))),
                 Ok(value) => {
                     outcomes.push(None);
+                    if bytes + value.len() > ROUND_BYTES {
+                        self.store_rounds(std::mem::take(&mut round), &mut outcomes)
+                            .await?;
+                        bytes = 0;
+                    }
+                    bytes += value.len();
                     round.push(Pending {
                         index,
                         key: self.keys.task(&task_id),
@@ -197,33 +246,7 @@ impl Backend for RedisBackend {
                 }
             }
         }
-        while !round.is_empty() {
-            let answers = self.store_round(&round).await?;
-            let mut again = Vec::new();
-            for (mut one, answer) in round.into_iter().zip(answers) {
-                let outcome = match answer {
-                    redis::Value::Int(1) => Stored::Written,
-                    redis::Value::Int(_) => Stored::AlreadySuccess,
-                    redis::Value::BulkString(present) => {
-                        // Compressed, or another serializer's. What cannot be read is replaced, as Celery does.
-                        let meta = self.codec.decode_meta(&one.task_id, &present);
-                        if !meta.is_ok_and(|meta| meta.status == State::SUCCESS) {
-                            one.replaces = present;
-                            again.push(one);
-                            continue;
-                        }
-                        Stored::AlreadySuccess
-                    }
-                    other => {
-                        let message = format!("unexpected answer: {other:?}");
-                        outcomes[one.index] = Some(Err(BackendError::server(message)));
-                        continue;
-                    }
-                };
-                outcomes[one.index] = Some(Ok(outcome));
-            }
-            round = again;
-        }
+        self.store_rounds(round, &mut outcomes).await?;
         Ok(outcomes
             .into_iter()
             .map(|outcome| outcome.unwrap_or_else(|| Err(BackendError::server("no answer"))))
