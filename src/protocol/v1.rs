@@ -29,7 +29,8 @@ pub(super) fn read_hybrid(body: Value, headers: &Map) -> Result<TaskMessage, Pro
         ("chain", body.swap_remove("chain").unwrap_or_default()),
         ("chord", body.swap_remove("chord").unwrap_or_default()),
     ]))?;
-    // `taskset` is the old name of `group`; `utc` says how to read a naive eta, which workers read as UTC anyway.
+    // `taskset` is the old name of `group`. `utc` says nothing: Celery reads times without an offset as UTC even where it
+    // is false (worker/request.py, `maybe_make_aware`).
     if let Some(taskset) = body.swap_remove("taskset")
         && body.get("group").is_none_or(Value::is_null)
     {

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcelery::protocol::codec::{self, json};
-use rcelery::protocol::{Exception, Map, Value, codec::pickle, repr};
+use rcelery::protocol::{Exception, Map, Message, TaskMessage, Value, codec::pickle, repr, time};
 use uuid::Uuid;
 
 use crate::fixture::accept_all;
@@ -62,8 +62,15 @@ fn python() -> PathBuf {
 
 /// Answers of the judge, one for each job.
 fn judge(jobs: &[Value]) -> Vec<Value> {
+    ask(JUDGE, jobs)
+}
+
+/// What a script makes of each line.
+fn ask(script: &str, jobs: &[Value]) -> Vec<Value> {
     let mut child = Command::new(python())
-        .args(["-c", JUDGE])
+        .args(["-c", script])
+        // Where nothing happens at the same hour as in UTC.
+        .env("TZ", "America/New_York")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -400,5 +407,63 @@ fn pickled_exceptions_are_pythons() {
         .collect();
     for (exception, answer) in exceptions.iter().zip(judge(&jobs)) {
         assert_eq!(answer.as_map().unwrap()["repr"], exception.repr().into());
+    }
+}
+
+/// What Celery's worker takes the times of a protocol 1 message for.
+const TIMES: &str = r#"
+import json, sys
+from datetime import timezone
+from types import SimpleNamespace
+from celery import Celery
+from celery.worker.request import Request
+from celery.worker.strategy import proto1_to_proto2
+
+def task():
+    pass
+
+for line in sys.stdin:
+    job = json.loads(line)
+    app = Celery("v1", set_as_current=False)
+    app.conf.update(enable_utc=job["body"]["utc"], timezone=job["timezone"])
+    message = SimpleNamespace(delivery_info={}, properties={}, headers={}, body=job["body"], payload=job["body"],
+                              content_type="application/json", content_encoding="utf-8", ack_log_error=None,
+                              reject_log_error=None)
+    body, headers, decoded, utc = proto1_to_proto2(message, job["body"])
+    request = Request(message, app=app, task=app.task(task, name="t.t"), body=body, headers=headers, decoded=decoded,
+                      utc=utc)
+    print(json.dumps([int(request.eta.timestamp()), int(request.expires.timestamp())]), flush=True)
+"#;
+
+#[test]
+fn times_without_offset_in_protocol_1_are_utc_as_celery_reads_them_whatever_utc_says() {
+    let body = |utc: bool| {
+        Value::from([
+            ("task", "t.t".into()),
+            ("id", "1".into()),
+            ("args", Value::List(Vec::new())),
+            ("kwargs", Map::new().into()),
+            ("utc", utc.into()),
+            ("eta", "2030-01-02T03:04:05".into()),
+            ("expires", "2030-01-02T03:04:05+05:30".into()),
+        ])
+    };
+    let zones = ["Asia/Kolkata".into(), Value::Null];
+    let jobs: Vec<Value> = zones
+        .iter()
+        .flat_map(|zone| {
+            [true, false].map(|utc| Value::from([("timezone", zone.clone()), ("body", body(utc))]))
+        })
+        .collect();
+    for (job, theirs) in jobs.iter().zip(ask(TIMES, &jobs)) {
+        let message = Message::json(&job.as_map().unwrap()["body"]);
+        let header = TaskMessage::from_message(&message, &accept_all())
+            .unwrap()
+            .header;
+        let ours = [header.eta, header.expires].map(|text| {
+            let at = time::parse(&text.unwrap()).unwrap();
+            Value::from(at.as_second())
+        });
+        assert_eq!(Value::List(ours.to_vec()), theirs, "{job:?}");
     }
 }
