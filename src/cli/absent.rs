@@ -32,7 +32,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ("list", "`rcelery inspect active_queues` shows the bindings"),
     (
         "logtool",
-        "the log has Celery's lines, for any tool that reads those",
+        "`rcelery worker --log-format json` writes a log that jq can take apart",
     ),
     (
         "migrate",
@@ -45,7 +45,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "report",
-        "`rcelery inspect report` is that of the workers, `rcelery --version` that of this program",
+        "`rcelery inspect report` is that of the workers, `rcelery config show` has the settings of this program",
     ),
     (
         "shell",
@@ -53,7 +53,7 @@ const COMMANDS: &[(&str, &str)] = &[
     ),
     (
         "upgrade",
-        "rcelery.toml has Celery's lower-case names: `rcelery help config`",
+        "`rcelery config import celeryconfig.py` reads old and new names of settings",
     ),
 ];
 
