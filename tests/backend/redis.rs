@@ -170,7 +170,7 @@ async fn a_missing_server_is_an_error_one_can_wait_out() {
     let error = backend.get("1").await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
     assert!(
-        start.elapsed() < Duration::from_secs(3),
+        start.elapsed() < Duration::from_secs(15),
         "{:?}",
         start.elapsed()
     );

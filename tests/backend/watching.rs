@@ -25,7 +25,7 @@ async fn a_change_is_reported(fx: Fixture) {
     let start = std::time::Instant::now();
     store(&worker, meta("1", &State::SUCCESS, "done")).await;
     assert_eq!(ready(&mut changes).await.result, "done".into());
-    assert!(start.elapsed().as_secs() < 2, "{:?}", start.elapsed());
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
 }
 
 async fn what_is_there_is_reported_first(fx: Fixture) {

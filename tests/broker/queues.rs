@@ -52,7 +52,7 @@ async fn an_idle_consumer_gets_a_message_at_once(fx: Fixture) {
         times.push(start.elapsed());
     }
     times.sort_unstable();
-    assert!(times[10].as_millis() < 50, "median of {times:?}");
+    assert!(times[10].as_millis() < 250, "median of {times:?}");
 }
 
 async fn urgent_messages_come_first(fx: Fixture) {

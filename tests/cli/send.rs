@@ -87,12 +87,19 @@ fn progress_in_a_pipe_is_plain_lines_and_the_same_answer() {
     assert_eq!(shown.ok(), plain.ok());
     let lines: Vec<&str> = shown.stderr.lines().collect();
     assert!(lines[0].ends_with(" PENDING"), "{lines:?}");
+    // Which steps are seen depends on when one looks.
+    let step = regex::Regex::new(r" PROGRESS (\d+)/20 (\d+)% \w").expect("a pattern of ours");
+    let steps: Vec<(u32, u32)> = lines
+        .iter()
+        .filter_map(|line| step.captures(line))
+        .map(|of| (of[1].parse().unwrap(), of[2].parse().unwrap()))
+        .collect();
+    assert!(!steps.is_empty(), "{lines:?}");
     assert!(
-        lines
-            .iter()
-            .any(|l| l.contains(" PROGRESS ") && l.contains("50%")),
+        steps.iter().all(|(n, percent)| n * 5 == *percent),
         "{lines:?}"
     );
+    assert!(steps.is_sorted(), "{lines:?}");
     assert!(
         lines.last().is_some_and(|l| l.contains(" SUCCESS ")),
         "{lines:?}"
@@ -417,23 +424,26 @@ fn a_check_of_many_sends_nothing_if_one_is_unknown() {
 fn a_task_that_waits_for_nobody_says_why_on_stderr_alone() {
     for (args, words) in [
         (
-            vec!["--wait=8"],
+            vec!["--wait"],
             " PENDING no worker consumes queue \"celery\"\n",
         ),
         (
-            vec!["--progress", "--wait=8"],
+            vec!["--progress"],
             " PENDING no worker consumes queue \"celery\"\n",
         ),
         (
-            vec!["--progress=json", "--wait=8"],
+            vec!["--progress=json"],
             "\"hint\": \"no worker consumes queue \\\"celery\\\"\"}\n",
         ),
     ] {
         let rcelery = Rcelery::new();
-        let late = rcelery.run(&[&["send", "demo.add"][..], &args].concat());
-        late.exit(75);
-        assert_eq!(late.stdout, "");
-        assert!(late.stderr.contains(words), "{args:?}: {}", late.stderr);
+        let mut waiting = rcelery.spawn(&[&["send", "demo.add"][..], &args].concat());
+        waiting.wait_for(words, patience());
+        waiting.signal(Signal::SIGINT);
+        let left = waiting.wait(patience());
+        left.exit(130);
+        assert_eq!(left.stdout, "");
+        assert!(left.stderr.contains(words), "{args:?}: {}", left.stderr);
     }
     let quiet = Rcelery::new().run(&["send", "demo.add", "--wait=7", "-q"]);
     assert!(

@@ -18,7 +18,7 @@ mod tmux;
 mod wait;
 
 pub(crate) use self::redis::RedisServer;
-pub(crate) use process::{Output, Process, in_time, run};
+pub(crate) use process::{Output, Process, at_best, in_time, run};
 pub(crate) use program::{Rcelery, Worker};
 pub(crate) use python::{Python, PythonWorker, interpreter};
 pub(crate) use store::Store;

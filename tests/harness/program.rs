@@ -17,7 +17,11 @@ use super::store::Store;
 use super::wait::{patience, secs};
 
 /// How long a command that waits for nothing may take.
-const COMMAND: Duration = Duration::from_secs(30);
+const COMMAND: Duration = Duration::from_secs(60);
+
+/// How many seconds workers get to reply where a command says nothing else: the second that is usual is soon over on a
+/// busy machine. Where all have replied, nobody waits for the rest.
+const REPLIES: &str = "5";
 
 /// The program `rcelery` (or another built on the library) with a home directory and an environment of its own.
 pub(crate) struct Rcelery {
@@ -31,7 +35,7 @@ pub(crate) struct Rcelery {
 struct Home(TempDir);
 
 impl Rcelery {
-    /// The program as a newcomer has it: no configuration, nothing in the environment but a home.
+    /// The program as a newcomer has it: no configuration, nothing in the environment but a home and patience with workers.
     #[track_caller]
     pub(crate) fn new() -> Self {
         Self::of(Path::new(env!("CARGO_BIN_EXE_rcelery")))
@@ -76,6 +80,12 @@ impl Rcelery {
     /// Sets one more variable of the environment.
     pub(crate) fn env(mut self, key: &str, value: &str) -> Self {
         self.env.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Removes a variable of the environment, one of its own or one that every program of the tests has.
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        self.env.remove(key);
         self
     }
 
@@ -147,6 +157,9 @@ impl Rcelery {
             ("XDG_CACHE_HOME".to_owned(), at("cache")),
             ("XDG_RUNTIME_DIR".to_owned(), at("run")),
             ("TMPDIR".to_owned(), at("")),
+            ("CELERY_STATUS_TIMEOUT".to_owned(), REPLIES.to_owned()),
+            ("CELERY_INSPECT_TIMEOUT".to_owned(), REPLIES.to_owned()),
+            ("CELERY_CONTROL_TIMEOUT".to_owned(), REPLIES.to_owned()),
         ]);
         Self {
             binary: binary.to_owned(),

@@ -16,7 +16,7 @@ pub(crate) const fn secs(n: u64) -> Duration {
 ///
 /// Generous, because two cores may be running six other servers: it only costs time when the test fails.
 pub(crate) fn patience() -> Duration {
-    secs(30)
+    secs(60)
 }
 
 /// Polls until `probe` gives a value, and returns it; panics at the deadline with what it last saw.

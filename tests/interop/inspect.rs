@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use super::harness::{Python, PythonWorker, Rcelery, Store, eventually, in_time, patience, secs};
+use super::harness::{Python, PythonWorker, Rcelery, Store, at_best, eventually, patience, secs};
 use super::on_both;
 
 #[test]
 fn status_and_inspect_ask_python_workers() {
     let store = Store::redis();
     let rcelery = Rcelery::on(&store);
-    let nobody = in_time(secs(1), || rcelery.run(&["status"]));
+    let nobody = at_best(secs(1), || rcelery.run(&["status"]));
     nobody.exit(69);
     assert!(
         nobody

@@ -16,7 +16,7 @@ use rcelery::protocol::{Message, Queue, Value};
 use tempfile::TempDir;
 
 /// How long a test waits for what must happen.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a test watches that something does not happen.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
@@ -137,6 +137,15 @@ pub(crate) async fn take_texts(consumer: &mut Consumer, count: usize) -> Vec<Str
         delivery.acker.ack().unwrap();
     }
     texts
+}
+
+/// Asserts that most waits were short. It is 20 ms on an idle machine; a busy one may be held up now and then, and a
+/// consumer that nothing wakes looks once a second.
+#[track_caller]
+pub(crate) fn mostly_soon(mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let most = times[times.len() * 3 / 4 - 1];
+    assert!(most < Duration::from_millis(500), "{times:?}");
 }
 
 /// Polls until the condition holds; says at the end what it last saw.

@@ -12,8 +12,8 @@ use rcelery::broker::{self, Broker, BrokerError, BrokerUrl, Destination, Options
 use rcelery::protocol::Queue;
 
 use crate::fixture::{
-    Fixture, PATIENCE, Process, consume, eventually, message, nothing, publish, take, take_texts,
-    text,
+    Fixture, PATIENCE, Process, consume, eventually, message, mostly_soon, nothing, publish, take,
+    take_texts, text,
 };
 
 /// What this process is told to do when it is a child of a test.
@@ -309,16 +309,15 @@ async fn a_send_wakes_a_waiting_consumer_of_another_connection() {
     let sender = fixture.connect_with("celery").await;
     let receiver = fixture.connect().await;
     let mut consumer = consume(&receiver, "celery", 10).await;
-    let mut slowest = Duration::ZERO;
+    let mut times = Vec::new();
     for i in 0..20 {
         tokio::time::sleep(Duration::from_millis(7)).await;
         publish(&sender, "celery", &[&i.to_string()]).await;
         let start = Instant::now();
         take(&mut consumer).await.acker.ack().unwrap();
-        slowest = slowest.max(start.elapsed());
+        times.push(start.elapsed());
     }
-    // 20 ms on an idle machine; this one may be busy.
-    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    mostly_soon(times);
 }
 
 #[tokio::test]

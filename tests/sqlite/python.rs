@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use rcelery::broker::Settle;
 
 use crate::fixture::{
-    Fixture, Process, consume, eventually, nothing, publish, python, take, take_texts, text,
+    Fixture, Process, consume, eventually, mostly_soon, nothing, publish, python, take, take_texts,
+    text,
 };
 
 const SEND: &str = "
@@ -167,8 +168,8 @@ with Connection('sqla+' + os.environ['URL']) as c:
 ",
     );
     sender.expect_line("ready");
-    let mut slowest = Duration::ZERO;
-    for _ in 0..10 {
+    let mut times = Vec::new();
+    for _ in 0..20 {
         use std::io::Write as _;
         writeln!(sender.input, "go").unwrap();
         let delivery = take(&mut consumer).await;
@@ -177,10 +178,9 @@ with Connection('sqla+' + os.environ['URL']) as c:
             .unwrap();
         delivery.acker.ack().unwrap();
         let sent: f64 = sender.expect_line("sent").parse().unwrap();
-        slowest = slowest.max(received.saturating_sub(Duration::from_secs_f64(sent)));
+        times.push(received.saturating_sub(Duration::from_secs_f64(sent)));
     }
-    // 20 ms on an idle machine; this one may be busy.
-    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    mostly_soon(times);
 }
 
 #[tokio::test]

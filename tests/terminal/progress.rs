@@ -7,7 +7,7 @@ use std::fs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{Rcelery, Store, Terminal, Worker, plain};
+use crate::harness::{Rcelery, Store, Terminal, Worker, eventually, patience, plain};
 
 /// Tasks `puppet.work` and a worker for them.
 struct Puppets {
@@ -319,8 +319,15 @@ fn colours_are_there_unless_the_environment_says_otherwise() {
         let terminal = Terminal::new(&rcelery, 80, 24);
         terminal.enter("rcelery send puppet.work -a @args.json --progress");
         terminal.until("a bar", |screen| screen.contains("━━━━━━━━╸───────  1/2"));
-        let painted = terminal.painted();
-        assert_eq!(painted.contains('\x1b'), coloured, "{painted:?}");
+        // Between two looks the screen may be in the middle of being drawn.
+        eventually("a bar, painted or not", patience(), || {
+            let painted = terminal.painted();
+            if painted.contains("1/2") && painted.contains('\x1b') == coloured {
+                Ok(())
+            } else {
+                Err(painted)
+            }
+        });
         terminal.press("C-c");
         terminal.prompt();
     }
@@ -333,9 +340,9 @@ fn a_task_that_nobody_takes_says_why() {
     let typed = "rcelery send proj.add --progress";
     let terminal = Terminal::new(&rcelery, 140, 40);
     terminal.enter(typed);
-    terminal.shows(&format!(
-        "$ {typed}\n* proj.add ID  queued in \"celery\"  MM:SS"
-    ));
+    // The reason comes some seconds later, which may be before this looks.
+    let queued = format!("$ {typed}\n* proj.add ID  queued in \"celery\"  MM:SS");
+    terminal.until("it is queued", |screen| plain(screen).starts_with(&queued));
     terminal.shows(&format!(
         "$ {typed}\n* proj.add ID  queued in \"celery\"  MM:SS   ! no worker consumes queue \"celery\""
     ));

@@ -18,7 +18,7 @@ on_both!(
 fn term_stops_an_idle_worker_at_once() {
     let store = Store::redis();
     let worker = start(&store, &[]);
-    let out = in_time(secs(3), || worker.terminate());
+    let out = in_time(secs(15), || worker.terminate());
     out.exit(0);
     assert!(
         out.stdout
@@ -66,7 +66,7 @@ fn two_interrupts_cut_tasks_off() {
     worker.signal(Signal::SIGINT);
     worker.wait_for("Warm shutdown", patience());
     worker.signal(Signal::SIGINT);
-    let out = worker.wait(secs(5));
+    let out = worker.wait(secs(20));
     out.exit(1);
     assert!(
         out.stdout
@@ -91,7 +91,7 @@ fn three_interrupts_cut_a_soft_shutdown_short() {
         patience(),
     );
     worker.signal(Signal::SIGINT);
-    let out = worker.wait(secs(5));
+    let out = worker.wait(secs(20));
     out.exit(1);
     assert!(
         out.stdout.contains(
@@ -116,7 +116,7 @@ fn soft_shutdown_lets_short_tasks_finish_and_cuts_long_ones() {
     marks.wait("start short");
     marks.wait("start long");
     worker.signal(Signal::SIGQUIT);
-    let out = in_time(secs(6), || worker.wait(patience()));
+    let out = in_time(secs(30), || worker.wait(patience()));
     out.exit(1);
     assert!(
         out.stderr
@@ -136,7 +136,7 @@ fn quit_gives_a_running_task_back(store: &mut Store) {
     marks.wait("start early");
     marks.wait("start late");
     worker.signal(Signal::SIGQUIT);
-    let out = in_time(secs(5), || worker.wait(patience()));
+    let out = in_time(secs(30), || worker.wait(patience()));
     out.exit(1);
     assert!(
         out.stdout.contains("worker: Cold shutdown (MainProcess)"),
@@ -167,7 +167,7 @@ fn a_blocking_task_that_does_not_listen_does_not_keep_the_worker() {
     client.delay("w.block", &json!([marks.path(), "deaf", 60]));
     marks.wait("start deaf");
     worker.signal(Signal::SIGQUIT);
-    in_time(secs(15), || worker.wait(patience())).exit(1);
+    in_time(secs(40), || worker.wait(patience())).exit(1);
     assert_eq!((client.waiting("celery"), client.unacked()), (1, 0));
 }
 
@@ -184,7 +184,7 @@ fn quit_of_an_idle_worker_is_no_failure() {
     let store = Store::redis();
     let worker = start(&store, &[]);
     worker.signal(Signal::SIGQUIT);
-    worker.wait(secs(5)).exit(0);
+    worker.wait(secs(20)).exit(0);
 }
 
 /// Every ten seconds.

@@ -23,7 +23,7 @@ fn a_second_worker_with_the_same_pidfile_is_refused() {
         fs::read_to_string(&path).expect("it is there"),
         format!("{pid}\n")
     );
-    let out = in_time(secs(3), || program.run(&["worker", "--pidfile", "w.pid"]));
+    let out = in_time(secs(15), || program.run(&["worker", "--pidfile", "w.pid"]));
     out.exit(73);
     assert_eq!(
         out.stderr,

@@ -50,7 +50,7 @@ async fn wrong_credentials_are_refused_at_once() {
             matches!(error, BrokerError::AccessRefused(_)),
             "{user}: {error:?}"
         );
-        assert!(!error.is_transient() && start.elapsed() < Duration::from_secs(2));
+        assert!(!error.is_transient() && start.elapsed() < Duration::from_secs(10));
         assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
     }
     let url = format!("redis://:s3cret%2F%40@127.0.0.1:{port}/0");
@@ -95,7 +95,7 @@ async fn a_user_with_few_rights_can_work() {
     publish(&broker, "celery", &["x"]).await;
     take(&mut consumer).await.acker.ack().unwrap();
     assert!(
-        start.elapsed() < Duration::from_secs(2),
+        start.elapsed() < Duration::from_secs(10),
         "{:?}",
         start.elapsed()
     );
