@@ -58,11 +58,11 @@ fn classic_text_is_that_of_celery_itself() {
     ] {
         let mut command = Command::new(interpreter());
         command.args(["-m", "celery", "-b", &store.broker]);
-        command.args(args).args(["-t", "5", "-d", "w1@box"]);
+        command.args(args).args(["-t", "20", "-d", "w1@box"]);
         rcelery.furnish(&mut command);
         command.env("PATH", "/usr/bin:/bin");
         let celerys = run(&mut command, "", secs(60));
-        let ours = rcelery.run(&[args, &["-t", "5", "-d", "w1@box"]].concat());
+        let ours = rcelery.run(&[args, &["-t", "20", "-d", "w1@box"]].concat());
         let text = |output: &Output| {
             // With Pygments installed Celery ends what it highlights with one more line, as rcelery does.
             let text = output.exit(0).stdout.replace("\n    \n", "\n");

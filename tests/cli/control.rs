@@ -233,7 +233,7 @@ fn a_table_says_that_nobody_has_seen_the_id() {
         told.stderr,
         "nosuch: not seen by any worker; will be discarded if it arrives\n"
     );
-    let held = rcelery.run(&["send", "demo.add", "-a", "[1, 2]", "--countdown", "60"]);
+    let held = rcelery.run(&["send", "demo.add", "-a", "[1, 2]", "--countdown", "600"]);
     eventually("it is held", patience(), || {
         let found = rcelery.run(&["inspect", "query_task", held.ok()]);
         holds(found, |found| found.code == 0)

@@ -105,7 +105,7 @@ fn ids_that_no_worker_knows_are_an_error_and_none_at_all_a_usage_error() {
     assert_eq!(unknown.exit(1).stdout, "{\"w1@box\": {}}\n");
     let error: serde_json::Value = serde_json::from_str(&unknown.stderr).expect("one document");
     assert_eq!(error["error"]["code"], "unknown_task");
-    let held = rcelery.run(&["send", "demo.add", "-a", "[1, 2]", "--countdown", "60"]);
+    let held = rcelery.run(&["send", "demo.add", "-a", "[1, 2]", "--countdown", "600"]);
     crate::harness::eventually("it is held", crate::harness::patience(), || {
         let found = rcelery.run(&["inspect", "query_task", held.ok()]);
         crate::harness::holds(found, |found| found.code == 0)

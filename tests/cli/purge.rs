@@ -155,7 +155,7 @@ fn messages_that_a_worker_holds_stay_with_it() {
     for store in [Store::sqlite(), Store::redis()] {
         let rcelery = Rcelery::on(&store);
         let _worker = rcelery.worker(&["-n", "w1@box"]);
-        let held = rcelery.run(&["send", "demo.add", "-a", "[1, 2]", "--countdown", "60"]);
+        let held = rcelery.run(&["send", "demo.add", "-a", "[1, 2]", "--countdown", "600"]);
         crate::harness::eventually("it is held", crate::harness::patience(), || {
             let found = rcelery.run(&["inspect", "query_task", held.ok()]);
             crate::harness::holds(found, |found| found.code == 0)

@@ -89,7 +89,7 @@ asked = app.control.inspect(timeout=10, limit=1)
         classic.ok(),
         format!("->  {NODE}: OK\n        pong\n\n1 node online.")
     );
-    let status = py.celery(&["status"]);
+    let status = py.celery(&["status", "-t", "5"]);
     assert_eq!(status.ok(), format!("->  {NODE}: OK\n\n1 node online."));
 
     let error = py.run("app.control.broadcast('nosuch', reply=True, limit=1)[0]");

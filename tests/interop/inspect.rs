@@ -63,7 +63,7 @@ fn status_and_inspect_ask_python_workers() {
     }
     for command in ["ping", "active", "scheduled", "registered", "active_queues"] {
         let ours = rcelery.run(&["inspect", command]);
-        let theirs = py.celery(&["inspect", command]);
+        let theirs = py.celery(&["inspect", command, "-t", "20", "-d", "py@test"]);
         assert_eq!(ours.ok(), theirs.ok(), "{command}, as text");
     }
     let error = rcelery.run(&["inspect", "objgraph"]);

@@ -23,7 +23,7 @@ fn both_command_lines_print_the_same() {
     let _worker = PythonWorker::with(&store, &json!({}), &["-c", "2"]);
     let mut py = Python::on(&store);
     let rcelery = Rcelery::on(&store);
-    let ids = py.run("[sleepy.delay(60).id, add.apply_async((1, 2), countdown=3600).id]");
+    let ids = py.run("[sleepy.delay(600).id, add.apply_async((1, 2), countdown=3600).id]");
     let (running, held) = (ids[0].as_str().unwrap(), ids[1].as_str().unwrap());
     eventually("both tasks are received", patience(), || {
         let found = rcelery.run(&["inspect", "query_task", running, held]);
@@ -62,9 +62,13 @@ fn both_command_lines_print_the_same() {
         &["control", "-j", "terminate", "SIGTERM", "nosuch"],
         &["control", "revoke_by_stamped_headers", "a=1", "b=2"],
     ];
-    // Celery waits the whole second unless it knows who is to answer.
+    // Celery waits the whole time unless it knows who is to answer.
     let celery = |args: &[&str]| {
-        let named: Vec<&str> = args.iter().copied().chain(["-d", "py@test"]).collect();
+        let named: Vec<&str> = args
+            .iter()
+            .copied()
+            .chain(["-d", "py@test", "-t", "20"])
+            .collect();
         py.celery(&named)
     };
     for args in same {

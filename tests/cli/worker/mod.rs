@@ -67,7 +67,7 @@ fn an_interrupt_lets_the_task_finish_and_two_cut_it() {
     );
 
     let mut worker = rcelery.worker(&["-c", "2"]);
-    rcelery.run(&["send", "demo.sleep", "-a", "[60]"]).ok();
+    rcelery.run(&["send", "demo.sleep", "-a", "[600]"]).ok();
     worker.wait_for("received", patience());
     worker.signal(Signal::SIGINT);
     worker.wait_for("Warm shutdown", patience());
@@ -201,7 +201,7 @@ fn usr1_says_what_runs_and_the_worker_goes_on() {
     let rcelery = Rcelery::new();
     let mut worker = rcelery.worker(&["-n", "w1@box", "-c", "2"]);
     let id = rcelery
-        .run(&["send", "demo.sleep", "-a", "[60]"])
+        .run(&["send", "demo.sleep", "-a", "[600]"])
         .ok()
         .to_owned();
     worker.wait_for("received", patience());

@@ -60,7 +60,7 @@ fn health_readiness_and_metrics_are_served() {
     }
     rcelery.run(&["send", "demo.fail", "--wait"]).exit(1);
     rcelery.run(&["send", "no.such\"task", "--wait"]).exit(1);
-    rcelery.run(&["send", "demo.sleep", "-a", "[60]"]).ok();
+    rcelery.run(&["send", "demo.sleep", "-a", "[600]"]).ok();
     rcelery
         .run(&["send", "demo.add", "-a", "[1,1]", "--countdown", "600"])
         .ok();
