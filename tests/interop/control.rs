@@ -15,7 +15,7 @@ fn celery_inspect_gets_every_answer() {
         r#"
 done = add.delay(1, 2)
 get(done)
-running = sleepy.delay(60)
+running = sleepy.delay(600)
 until(lambda: running.id in str(app.control.inspect().active()))
 held = add.apply_async((1, 2), countdown=3600)
 until(lambda: held.id in str(app.control.inspect().scheduled()))
@@ -36,7 +36,7 @@ asked = app.control.inspect(timeout=10, limit=1)
     let request = &active[0];
     assert_eq!(request["id"], running);
     assert_eq!(request["name"], "proj.sleepy");
-    assert_eq!(request["args"], json!([60]));
+    assert_eq!(request["args"], json!([600]));
     assert_eq!(request["kwargs"], json!({}));
     assert_eq!(request["type"], "proj.sleepy");
     assert_eq!(request["hostname"], NODE);
@@ -92,16 +92,16 @@ asked = app.control.inspect(timeout=10, limit=1)
     let status = py.celery(&["status", "-t", "5"]);
     assert_eq!(status.ok(), format!("->  {NODE}: OK\n\n1 node online."));
 
-    let error = py.run("app.control.broadcast('nosuch', reply=True, limit=1)[0]");
+    let error = py.run("app.control.broadcast('nosuch', reply=True, limit=1, timeout=10)[0]");
     assert!(
         error[NODE]["error"].as_str().unwrap().contains("nosuch"),
         "{error}"
     );
     let bad =
-        py.run("app.control.broadcast('rate_limit', arguments={'x': 1}, reply=True, limit=1)[0]");
+        py.run("app.control.broadcast('rate_limit', arguments={'x': 1}, reply=True, limit=1, timeout=10)[0]");
     assert!(bad[NODE]["error"].is_string(), "{bad}");
     assert_eq!(
-        py.run("app.control.inspect(pattern='rs@*', matcher='glob', limit=1).ping()"),
+        py.run("app.control.inspect(pattern='rs@*', matcher='glob', limit=1, timeout=10).ping()"),
         json!({NODE: {"ok": "pong"}})
     );
     assert_eq!(
@@ -202,7 +202,9 @@ fn celery_control_changes_the_worker() {
         "the new queue is consumed"
     );
     assert_eq!(
-        py.run("app.control.inspect(limit=1).stats()['rs@test']['pool']['max-concurrency']"),
+        py.run(
+            "app.control.inspect(timeout=10, limit=1).stats()['rs@test']['pool']['max-concurrency']"
+        ),
         5
     );
     let reply = py
@@ -214,7 +216,7 @@ fn celery_control_changes_the_worker() {
     );
     eventually("the queue is no longer consumed", patience(), || {
         holds(
-            py.run("[q['name'] for q in app.control.inspect(limit=1).active_queues()['rs@test']]"),
+            py.run("[q['name'] for q in app.control.inspect(timeout=10, limit=1).active_queues()['rs@test']]"),
             |queues| *queues == json!(["celery"]),
         )
     });
@@ -243,7 +245,7 @@ fn revoked_tasks_are_not_run() {
     let early = py.run(
         r#"
 mine = uuid()
-app.control.revoke(mine, reply=True, limit=1)
+app.control.revoke(mine, reply=True, limit=1, timeout=10)
 before = at(mine).state
 add.apply_async((1, 2), task_id=mine)
 get(add.delay(0, 0))
@@ -259,9 +261,9 @@ get(add.delay(0, 0))
     let held = py.run(
         r#"
 held = add.apply_async((1, 2), countdown=2)
-until(lambda: held.id in str(app.control.inspect(limit=1).scheduled()))
+until(lambda: held.id in str(app.control.inspect(timeout=10, limit=1).scheduled()))
 held.revoke()
-[outcome(held), held.id in app.control.inspect(limit=1).revoked()['rs@test']]
+[outcome(held), held.id in app.control.inspect(timeout=10, limit=1).revoked()['rs@test']]
 "#,
     );
     assert_eq!(
@@ -270,8 +272,8 @@ held.revoke()
     );
     let running = py.run(
         r#"
-running = sleepy.delay(60)
-until(lambda: running.id in str(app.control.inspect(limit=1).active()))
+running = sleepy.delay(600)
+until(lambda: running.id in str(app.control.inspect(timeout=10, limit=1).active()))
 running.revoke(terminate=True, signal="SIGKILL")
 [outcome(running), get(add.delay(1, 1))]
 "#,
@@ -284,7 +286,7 @@ running.revoke(terminate=True, signal="SIGKILL")
         r#"
 stamped = sig("proj.add", 1, 2)
 stamped.stamp(project="p-9")
-app.control.revoke_by_stamped_headers({"project": "p-9"}, reply=True, limit=1)
+app.control.revoke_by_stamped_headers({"project": "p-9"}, reply=True, limit=1, timeout=10)
 outcome(stamped.apply_async(countdown=1))
 "#,
     );
@@ -302,7 +304,7 @@ fn a_new_worker_learns_what_was_revoked() {
     let store = Store::redis();
     let (program, old) = rust_worker(&store, &[]);
     let mut py = Python::on(&store);
-    py.run("mine = uuid()\napp.control.revoke(mine, reply=True, limit=1)");
+    py.run("mine = uuid()\napp.control.revoke(mine, reply=True, limit=1, timeout=10)");
     let new = program.worker(&["-n", "rs2@test"]);
     assert!(new.log().contains("mingle: sync with 1 nodes"), "{new:?}");
     old.terminate().exit(0);
@@ -316,7 +318,7 @@ fn signals_stop_a_worker_warm_or_cold() {
     let store = Store::redis();
     let mut py = Python::on(&store);
     let (program, worker) = rust_worker(&store, &[]);
-    py.run("running = sleepy.delay(1)\nuntil(lambda: app.control.inspect(limit=1).active()['rs@test'])");
+    py.run("running = sleepy.delay(5)\nuntil(lambda: app.control.inspect(timeout=10, limit=1).active()['rs@test'])");
     let end = worker.terminate();
     end.exit(0);
     assert!(
@@ -325,12 +327,12 @@ fn signals_stop_a_worker_warm_or_cold() {
     );
     assert_eq!(
         py.run("outcome(running)"),
-        json!(["SUCCESS", 1.0]),
+        json!(["SUCCESS", 5.0]),
         "it was let finish"
     );
 
     let worker = program.worker(&["-n", NODE]);
-    py.run("running = sleepy.delay(60)\nuntil(lambda: app.control.inspect(limit=1).active()['rs@test'])");
+    py.run("running = sleepy.delay(600)\nuntil(lambda: app.control.inspect(timeout=10, limit=1).active()['rs@test'])");
     worker.signal(Signal::SIGQUIT);
     let end = worker.wait(secs(30));
     end.exit(1);

@@ -135,7 +135,7 @@ fn events_can_be_switched_on_and_off() {
         }
     });
     let silent = py.run(
-        "silent = add.delay(1, 2)\nget(silent)\napp.control.enable_events(reply=True, limit=1)\nsilent.id",
+        "silent = add.delay(1, 2)\nget(silent)\napp.control.enable_events(reply=True, limit=1, timeout=10)\nsilent.id",
     );
     let loud = py.run("loud = add.delay(1, 2)\nget(loud)\nloud.id");
     eventually("the task after that is shown", patience(), || {

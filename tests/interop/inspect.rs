@@ -52,7 +52,9 @@ fn status_and_inspect_ask_python_workers() {
         "conf",
     ] {
         let ours = rcelery.run(&["inspect", "-j", command]).json();
-        let theirs = py.run(&format!("app.control.inspect(limit=1).{command}()"));
+        let theirs = py.run(&format!(
+            "app.control.inspect(timeout=10, limit=1).{command}()"
+        ));
         assert_eq!(ours, theirs, "{command}");
     }
     let stats = rcelery.run(&["inspect", "-j", "stats"]).json();
