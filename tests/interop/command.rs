@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::harness::{Python, Rcelery, Store, eventually, patience};
+use super::harness::{Python, Rcelery, Store, eventually, interpreter, patience};
 use super::{NODE, on_both};
 
 on_both!(
@@ -16,6 +16,9 @@ on_both!(
 #[track_caller]
 fn worker(store: &Store, tasks: &str) -> (Rcelery, super::Worker) {
     let program = Rcelery::on(store);
+    // Without a PATH, as here, only the system's own Python is found, which may not be there.
+    let python = format!("{:?}", interpreter().display().to_string());
+    let tasks = tasks.replace("\"python3\"", &python);
     fs::write(program.home().join("rcelery.toml"), tasks).expect("the home is ours");
     let worker = program.worker(&["-n", NODE, "-c", "4"]);
     (program, worker)

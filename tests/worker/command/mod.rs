@@ -10,13 +10,16 @@ mod request;
 use std::fs;
 
 use crate::fixture::{Marks, Running, Start as _};
-use crate::harness::{Rcelery, Store, eventually, patience};
+use crate::harness::{Rcelery, Store, eventually, interpreter, patience};
 
 /// The program in a home with these command tasks.
 #[track_caller]
 fn defined(store: &Store, tasks: &str) -> Rcelery {
     let program = Rcelery::on(store);
     let file = program.home().join("rcelery.toml");
+    // Without a PATH, as here, only the system's own Python is found, which may not be there.
+    let python = format!("{:?}", interpreter().display().to_string());
+    let tasks = tasks.replace("\"python3\"", &python);
     fs::write(file, tasks).expect("the home is ours");
     program
 }
