@@ -107,7 +107,7 @@ pub trait Backend: Debug + Send + Sync + 'static {
     /// that cannot be encoded does not fail the others. The outer error is about the connection.
     async fn store(
         &self,
-        batch: Vec<ResultMeta>,
+        batch: &[ResultMeta],
     ) -> Result<Vec<Result<Stored, BackendError>>, BackendError>;
 
     /// The stored meta; `None` if nothing is stored.

@@ -27,7 +27,7 @@ impl Backend for DisabledBackend {
 
     async fn store(
         &self,
-        batch: Vec<ResultMeta>,
+        batch: &[ResultMeta],
     ) -> Result<Vec<Result<Stored, BackendError>>, BackendError> {
         Ok(batch.iter().map(|_| Ok(Stored::Written)).collect())
     }

@@ -156,7 +156,7 @@ async fn persist(
     let mut tries = 0u64;
     loop {
         let stored = tokio::select! {
-            stored = backend.store(metas.to_vec()) => stored,
+            stored = backend.store(metas) => stored,
             () = last_try(give_up) => Err(BackendError::connection("the worker shuts down and the back end does not answer")),
         };
         let error = match stored {

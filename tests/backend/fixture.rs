@@ -66,7 +66,7 @@ pub(crate) fn meta(id: &str, state: &State, result: impl Into<Value>) -> ResultM
 
 /// Stores one meta.
 pub(crate) async fn store(backend: &Arc<dyn Backend>, meta: ResultMeta) -> Stored {
-    let mut outcomes = backend.store(vec![meta]).await.unwrap();
+    let mut outcomes = backend.store(&[meta]).await.unwrap();
     outcomes.remove(0).unwrap()
 }
 

@@ -150,7 +150,7 @@ async fn a_batch_has_an_outcome_each(fx: Fixture) {
     let batch = ["1", "2", "3"]
         .map(|id| meta(id, &State::SUCCESS, id))
         .to_vec();
-    let outcomes: Vec<_> = backend.store(batch).await.unwrap();
+    let outcomes: Vec<_> = backend.store(&batch).await.unwrap();
     let outcomes: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
     assert_eq!(
         outcomes,
@@ -160,7 +160,7 @@ async fn a_batch_has_an_outcome_each(fx: Fixture) {
     assert_eq!(stored.result, "3".into());
     // The order within a batch holds for one task, too.
     let batch = vec![meta("4", &State::STARTED, 1), meta("4", &State::SUCCESS, 2)];
-    backend.store(batch).await.unwrap();
+    backend.store(&batch).await.unwrap();
     assert_eq!(backend.get("4").await.unwrap().unwrap().result, 2.into());
 }
 
@@ -221,7 +221,7 @@ async fn large_results_of_one_batch_keep_their_order(fx: Fixture) {
         meta("2", &State::FAILURE, long("d")),
         meta("3", &State::SUCCESS, 3),
     ];
-    let outcomes = backend.store(batch).await.unwrap();
+    let outcomes = backend.store(&batch).await.unwrap();
     let outcomes: Vec<Stored> = outcomes.into_iter().map(Result::unwrap).collect();
     let (written, superseded) = (Stored::Written, Stored::AlreadySuccess);
     assert_eq!(outcomes, [written, written, written, superseded, written]);

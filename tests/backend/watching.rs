@@ -42,13 +42,13 @@ async fn many_are_watched_at_once(fx: Fixture) {
         .iter()
         .map(|id| meta(id, &State::SUCCESS, id.as_str()))
         .collect();
-    worker.store(half).await.unwrap();
+    worker.store(&half).await.unwrap();
     let mut changes = client.watch(&ids).await.unwrap();
     let rest: Vec<_> = ids[600..]
         .iter()
         .map(|id| meta(id, &State::SUCCESS, id.as_str()))
         .collect();
-    worker.store(rest).await.unwrap();
+    worker.store(&rest).await.unwrap();
     let mut seen = std::collections::HashSet::new();
     while seen.len() < ids.len() {
         let change = ready(&mut changes).await;

@@ -88,6 +88,6 @@ async fn aborted_task_can_see_it(fx: Fixture) {
     // What Celery's AbortableAsyncResult.abort() does.
     let aborted = ResultMeta::new(task.id(), State::new("ABORTED"), Value::Null);
     let backend = fx.app.backend().await.unwrap();
-    backend.store(vec![aborted]).await.unwrap();
+    backend.store(&[aborted]).await.unwrap();
     assert_eq!(value(&task).await, "aborted");
 }

@@ -35,7 +35,7 @@ fn meta(id: &str, state: State, result: impl Into<Value>) -> ResultMeta {
 }
 
 async fn store(backend: &Arc<dyn Backend>, meta: ResultMeta) -> Stored {
-    let mut outcomes = backend.store(vec![meta]).await.unwrap();
+    let mut outcomes = backend.store(&[meta]).await.unwrap();
     outcomes.pop().unwrap().unwrap()
 }
 
@@ -77,7 +77,7 @@ async fn success_is_final_and_failure_is_not() {
         meta("a", State::SUCCESS, 3),
         meta("b", State::SUCCESS, 4),
     ];
-    let outcomes = backend.store(batch).await.unwrap();
+    let outcomes = backend.store(&batch).await.unwrap();
     let outcomes: Vec<Stored> = outcomes.into_iter().map(Result::unwrap).collect();
     assert_eq!(
         outcomes,
@@ -98,7 +98,7 @@ async fn one_bad_value_does_not_fail_the_others() {
     let mut bad = meta("bad", State::SUCCESS, 1);
     bad.date_done = Some("never".to_owned());
     let outcomes = backend
-        .store(vec![
+        .store(&[
             meta("a", State::SUCCESS, 1),
             bad,
             meta("b", State::SUCCESS, 2),
@@ -211,7 +211,7 @@ async fn what_has_expired_is_removed() {
         batch.push(meta);
     }
     batch.push(meta("running", State::STARTED, 1));
-    backend.store(batch).await.unwrap();
+    backend.store(&batch).await.unwrap();
     assert_eq!(backend.cleanup().await.unwrap(), 2);
     assert!(backend.get("fresh").await.unwrap().is_some());
     assert!(backend.get("running").await.unwrap().is_some());
@@ -318,7 +318,7 @@ async fn python_reads_every_state_that_we_store() {
     for serializer in ["json", "pickle"] {
         let fixture = Fixture::new();
         let backend = connect(&fixture, |o| o.serializer = serializer.to_owned()).await;
-        for outcome in backend.store(states()).await.unwrap() {
+        for outcome in backend.store(&states()).await.unwrap() {
             outcome.unwrap();
         }
         backend.close().await;

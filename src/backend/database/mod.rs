@@ -166,12 +166,12 @@ impl Backend for DatabaseBackend {
 
     async fn store(
         &self,
-        batch: Vec<ResultMeta>,
+        batch: &[ResultMeta],
     ) -> Result<Vec<Result<Stored, BackendError>>, BackendError> {
         let mut rows = Vec::with_capacity(batch.len());
         let mut outcomes: Vec<Option<BackendError>> = Vec::with_capacity(batch.len());
         for meta in batch {
-            match self.coder.to_row(&meta) {
+            match self.coder.to_row(meta) {
                 Ok(row) => {
                     rows.push(row);
                     outcomes.push(None);

@@ -212,14 +212,14 @@ impl Backend for RedisBackend {
 
     async fn store(
         &self,
-        batch: Vec<ResultMeta>,
+        batch: &[ResultMeta],
     ) -> Result<Vec<Result<Stored, BackendError>>, BackendError> {
         let mut outcomes = Outcomes::new();
         let mut round = Vec::new();
         let mut bytes = 0;
-        for (index, meta) in batch.into_iter().enumerate() {
+        for (index, meta) in batch.iter().enumerate() {
             let (task_id, expires) = (meta.task_id.clone(), self.expires_of(&meta.status));
-            let encoded = self.codec.encode(&meta.into_value()).and_then(|value| {
+            let encoded = self.codec.encode(&meta.to_value()).and_then(|value| {
                 if value.len() > MAX_VALUE {
                     return Err(BackendError::server("value too large for Redis backend"));
                 }

@@ -143,7 +143,7 @@ async fn store_revoked(control: &Control, ids: &[String]) -> Result<(), BackendE
     if metas.is_empty() {
         return Ok(());
     }
-    for outcome in control.backend.store(metas).await? {
+    for outcome in control.backend.store(&metas).await? {
         outcome?;
     }
     Ok(())

@@ -46,10 +46,10 @@ impl Backend for Results {
 
     async fn store(
         &self,
-        batch: Vec<ResultMeta>,
+        batch: &[ResultMeta],
     ) -> Result<Vec<Result<Stored, BackendError>>, BackendError> {
         let written = batch.iter().map(|_| Ok(Stored::Written)).collect();
-        self.stored.lock().unwrap().extend(batch);
+        self.stored.lock().unwrap().extend_from_slice(batch);
         Ok(written)
     }
 
