@@ -10,6 +10,7 @@ on_both!(
     a_chain_runs_to_its_end_or_fails_as_a_whole
     groups_and_chords_complete
     a_chord_with_a_failing_part_fails_its_body
+    each_member_of_a_failing_body_has_its_errbacks
     nested_canvas_completes
     a_failing_body_that_is_a_chain_ends_as_a_whole
     the_queue_of_a_chain_is_that_of_its_first_task
@@ -144,6 +145,34 @@ state, kind, args = outcome(body)
     assert_eq!((&failed[3], &failed[4]), (&json!(true), &json!(true)));
     let body = py.run("outcome(chord([add.s(1, 1), add.s(2, 2)])(fail.si('the body')))");
     assert_eq!(body, json!(["FAILURE", "ValueError", ["the body"]]));
+}
+
+/// As Celery's `Backend._handle_group_chord_error`, which calls the errbacks of a member and of the group for each member.
+fn each_member_of_a_failing_body_has_its_errbacks(store: &Store) {
+    let (_program, _worker) = rust_worker(store, &[]);
+    let mut py = Python::on(store);
+    let ends = py.run(
+        r#"
+own = errback.s().set(task_id=uuid())
+members = [add.si(1, 1), xsum.s().on_error(own)]
+ids = [m.set(task_id=uuid()).id for m in members]
+body = group(members)
+body.options["link_error"] = [errback.s().set(queue="side")]
+chord([add.s(1, 1), fail.si("a part")])(body)
+ends = [outcome(at(i))[:2] for i in ids]
+handled = get(at(own.id)) == f"handled {ids[1]}"
+calls = []
+with app.connection_for_read() as connection:
+    queue = connection.SimpleQueue("side")
+    for _ in ids:
+        message = queue.get(timeout=20)
+        calls.append([message.payload[0], message.headers["parent_id"]])
+        message.ack()
+[ends, handled, sorted(calls) == sorted([[[i], i] for i in ids]), waiting("side")]
+"#,
+    );
+    let failed = json!(["FAILURE", "ChordError"]);
+    assert_eq!(ends, json!([[failed, failed], true, true, 0]));
 }
 
 fn nested_canvas_completes(store: &Store) {
