@@ -249,6 +249,9 @@ impl Context {
         if !self.ignored.is_empty() {
             note(format!("ignored settings: {}", self.ignored.join(", ")))?;
         }
+        for name in self.app.settings().without_effect() {
+            note(format!("{name} has no effect here"))?;
+        }
         for error in self.bad_tasks().iter().rev() {
             note(format!("ignored task: {error}"))?;
         }

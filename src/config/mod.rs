@@ -4,6 +4,7 @@
 //! variables; `routes.rs` turns queues, routes and annotations into data for senders and workers; `legacy.rs` knows the
 //! names of Celery 3; `mask.rs` hides passwords. Mirrors `celery.app.defaults` and `celery.app.routes`.
 
+mod effect;
 mod environment;
 mod error;
 mod kind;

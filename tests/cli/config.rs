@@ -650,3 +650,24 @@ fn what_a_worker_has_options_for_may_be_set_as_well() {
     let log = stop(worker);
     assert!(!log.contains("\x1b["), "{log}");
 }
+
+/// A setting that changes nothing here is never silently without effect.
+#[test]
+fn what_has_no_effect_is_told() {
+    let rcelery = Rcelery::new();
+    let text = "worker_direct = true\ntask_acks_late = true\ntask_protocol = 2\n";
+    file(&rcelery, "rcelery.toml", text);
+    let said = "worker_direct has no effect here";
+    let checked = rcelery.run(&["config", "check"]);
+    checked.exit(0);
+    assert_eq!(
+        checked.stderr.matches("no effect").count(),
+        1,
+        "{checked:?}"
+    );
+    assert!(checked.stderr.contains(said), "{checked:?}");
+    let names = &rcelery.run(&["config", "check", "-j"]).json()["without_effect"];
+    assert_eq!(names, &serde_json::json!(["worker_direct"]));
+    let verbose = rcelery.run(&["config", "show", "-v"]);
+    assert!(verbose.stderr.contains(said), "{verbose:?}");
+}

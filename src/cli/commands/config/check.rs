@@ -43,6 +43,15 @@ impl CheckArgs {
                 ("file", file.map_or(Value::Null, Value::from)),
                 ("settings", set.into()),
                 ("ignored", Value::List(names(cx.ignored.clone()))),
+                (
+                    "without_effect",
+                    settings
+                        .without_effect()
+                        .into_iter()
+                        .map(Value::from)
+                        .collect::<Vec<_>>()
+                        .into(),
+                ),
                 ("unknown_variables", Value::List(names(strangers))),
             ]))?;
             return Ok(ExitCode::SUCCESS);
@@ -50,6 +59,9 @@ impl CheckArgs {
         for key in &cx.ignored {
             cx.out
                 .warn(format!("`{}` means nothing here: ignored", printable(key)))?;
+        }
+        for name in settings.without_effect() {
+            cx.out.warn(format!("{name} has no effect here"))?;
         }
         for (name, nearest) in strangers {
             let hint = nearest.map_or_else(String::new, |name| format!(" (did you mean {name}?)"));
