@@ -199,7 +199,11 @@ impl<T: BlockingTask> Runnable for Blocking<T> {
         Box::pin(async move {
             let task: T = args::bind(T::NAME, args, kwargs)?;
             let caller = cx.caller();
-            let run = move || super::context::sync_scope(caller, || encode(&task.run(&cx)?));
+            let span = tracing::Span::current();
+            let run = move || {
+                let run = || encode(&task.run(&cx)?);
+                span.in_scope(|| super::context::sync_scope(caller, run))
+            };
             match tokio::task::spawn_blocking(run).await {
                 Ok(result) => result,
                 Err(lost) if lost.is_panic() => std::panic::resume_unwind(lost.into_panic()),

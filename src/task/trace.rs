@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::time::sleep;
+use tracing::Instrument as _;
 
 use super::error::{Failed, RetryRequest};
 use super::{Context, Job, Outcome, RetryAt, Stop, TaskError, TaskOptions, context};
@@ -28,7 +29,9 @@ pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: f64) -> Out
     let options = task.options().clone();
     let winds_down = task.winds_down();
     context.limit(limits);
-    let body = task.run(context.clone(), args, kwargs);
+    // What the task logs is shown as its own. At the highest level, so that no filter of a log leaves it out.
+    let span = tracing::error_span!("task", task_name = context.task(), task_id = context.id());
+    let body = task.run(context.clone(), args, kwargs).instrument(span);
     let body = AssertUnwindSafe(context::scope(context.caller(), body)).catch_unwind();
     tokio::pin!(body, stop);
 

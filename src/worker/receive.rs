@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::Request;
 use super::consumer::Consumer;
 use super::execute::{discard, event};
+use super::request::one_line;
 use super::state::Phase;
 use super::strategy::{Decision, decide};
 use crate::broker::{Acker, Delivery};
@@ -33,9 +34,11 @@ impl Consumer {
                     id,
                     task,
                     queue,
-                    "Received a message that can't be read from queue `{queue}`, rejecting it: {} [id: {id}, task: {task}, \
+                    "Received a message that can't be read from queue `{queue}`, rejecting it: {} [id: {}, task: {}, \
                      delivery_tag: {}, body: {}]",
                     garbled.error,
+                    one_line(&id),
+                    one_line(&task),
                     acker.delivery_tag(),
                     excerpt(&garbled.raw),
                 );
@@ -138,10 +141,10 @@ fn reject(queue: &str, message: &Message, acker: Acker, error: &crate::protocol:
         queue,
         "Received an invalid task message from queue `{queue}`, rejecting it: {error} [id: {}, task: {}, delivery_tag: {}, \
          content type: {}, body: {}]",
-        message.task_id().unwrap_or("none"),
-        message.task_name().unwrap_or("none"),
+        one_line(message.task_id().unwrap_or("none")),
+        one_line(message.task_name().unwrap_or("none")),
         acker.delivery_tag(),
-        message.content_type,
+        one_line(&message.content_type),
         excerpt(&message.body),
     );
     refuse(acker);

@@ -2,6 +2,7 @@
 //!
 //! Mirrors `celery.worker.request.Request`.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -110,7 +111,7 @@ impl Request {
     /// `name[id]`, as in every log line.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("{}[{}]", self.name(), self.id())
+        format!("{}[{}]", one_line(self.name()), one_line(self.id()))
     }
 
     /// Text of the positional arguments: the sender's, else made here.
@@ -268,5 +269,14 @@ impl Request {
                 Value::opt(started.map(|_| std::process::id())),
             ),
         ])
+    }
+}
+
+/// A name or id as it stands in a line of the log: a sender chose it, and must not begin a record of his own.
+pub(super) fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        text.replace(char::is_control, "\u{fffd}").into()
+    } else {
+        text.into()
     }
 }

@@ -7,6 +7,7 @@ use super::complete::{part_done, record_failure, sends_events, settle, store};
 use super::core::Core;
 use super::execute::event;
 use super::follow;
+use super::request::one_line;
 use crate::broker::Settle;
 use crate::protocol::{Exception, State as TaskState, Value};
 use crate::task::Caller;
@@ -105,7 +106,9 @@ pub(super) async fn unregistered(core: &Core, request: &Request) {
         task = name,
         id,
         queue = request.queue,
-        "Received unregistered task of type '{name}'. The message has been rejected. [id: {id}, queue: {}]",
+        "Received unregistered task of type '{}'. The message has been rejected. [id: {}, queue: {}]",
+        one_line(name),
+        one_line(id),
         request.queue,
     );
     tracing::debug!(

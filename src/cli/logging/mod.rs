@@ -289,7 +289,8 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!("not shown");
             tracing::info!(target: SAID, event = "worker.shutdown", "worker: Warm shutdown");
-            let span = tracing::info_span!("task", task_name = "proj.add", task_id = "x1");
+            // A span is filtered by its level, as an event is: the tasks' have the highest.
+            let span = tracing::error_span!("task", task_name = "proj.add", task_id = "x1");
             span.in_scope(|| tracing::warn!(tries = 2, ts = "mine", "half\nway \"there\""));
             tracing::error!(
                 event = "task.failed",

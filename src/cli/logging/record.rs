@@ -158,11 +158,12 @@ pub(super) fn text_line(level: &str, mut fields: Fields, scope: Scope, own: bool
     let process = fields.scope.process.take().or(scope.process);
     let mut line = prefix(&Zoned::now(), level, process.as_deref());
     if let (false, Some(name), Some(id)) = (own, scope.task_name, scope.task_id) {
-        let _ = write!(line, "{name}[{id}]: ");
+        let label = format!("{name}[{id}]").replace(char::is_control, "\u{fffd}");
+        let _ = write!(line, "{label}: ");
     }
     line.push_str(&fields.message);
     if fields.event.is_some() {
-        return line;
+        return harmless(line);
     }
     if let Some(id) = fields.scope.task_id.take() {
         fields.others.insert(0, ("task_id".to_owned(), id.into()));
@@ -171,7 +172,18 @@ pub(super) fn text_line(level: &str, mut fields: Fields, scope: Scope, own: bool
     if !others.is_empty() {
         let _ = write!(line, " [{others}]");
     }
-    line
+    harmless(line)
+}
+
+/// Names, results and tracebacks are others': nothing in them may move the cursor of whoever reads the log, or change
+/// its colours.
+fn harmless(line: String) -> String {
+    let moves = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if line.contains(moves) {
+        line.replace(moves, "\u{fffd}")
+    } else {
+        line
+    }
 }
 
 /// Celery's colours.
@@ -206,6 +218,17 @@ fn prefix(now: &Zoned, level: &str, process: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_have_written_does_not_steer_a_terminal() {
+        let fields = Fields {
+            message: "Task \u{1b}[2Jx\u{9b}1m\r raised\n\ttraceback".to_owned(),
+            ..Fields::default()
+        };
+        let line = text_line("ERROR", fields, Scope::default(), true);
+        let expected = "Task \u{fffd}[2Jx\u{fffd}1m\u{fffd} raised\n\ttraceback";
+        assert!(line.ends_with(expected), "{line:?}");
+    }
 
     #[test]
     fn the_prefix_is_celerys() {

@@ -68,11 +68,7 @@ fn read(line: &[u8]) -> Result<Report, String> {
 }
 
 /// Reads reports to the end of the pipe. It never waits for the storing: a program must not wait for a back end.
-pub(super) async fn listen(
-    mut from: pipe::Receiver,
-    latest: watch::Sender<Option<Report>>,
-    label: &str,
-) {
+pub(super) async fn listen(mut from: pipe::Receiver, latest: watch::Sender<Option<Report>>) {
     let mut chunk = vec![0; 4096];
     let mut lines = Lines::new(LINE, b"\n");
     let mut bad = 0;
@@ -90,7 +86,7 @@ pub(super) async fn listen(
                 bad += 1;
                 if bad <= BAD_LINES {
                     let shown = printable(&line[..line.len().min(SHOWN)]);
-                    tracing::warn!("{label}: a line of progress is ignored: {reason}: {shown}");
+                    tracing::warn!("a line of progress is ignored: {reason}: {shown}");
                 }
             }
         }
@@ -108,7 +104,7 @@ pub(super) async fn store(cx: &Context, mut latest: watch::Receiver<Option<Repor
         if let Some(Report { state, meta }) = report
             && let Err(error) = cx.update_state(state, &meta).await
         {
-            tracing::debug!("{}[{}]: {error}", cx.task(), cx.id());
+            tracing::debug!("{error}");
         }
         sleep(PAUSE).await;
     }

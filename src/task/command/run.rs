@@ -132,7 +132,6 @@ async fn watch_over(
         stderr,
         progress: pipe,
     } = running;
-    let label = format!("{}[{}]", cx.task(), cx.id());
     let (reports, latest) = watch::channel(None);
     let too_much = CancellationToken::new();
     let storing = progress::store(cx, latest);
@@ -140,8 +139,8 @@ async fn watch_over(
         tokio::join!(
             feed(stdin, document),
             gather(stdout, &mut seen.stdout, definition.max_output, &too_much),
-            follow(stderr, &mut seen.stderr, definition.stderr, &label),
-            progress::listen(pipe, reports, &label),
+            follow(stderr, &mut seen.stderr, definition.stderr),
+            progress::listen(pipe, reports),
         );
     };
     let soft = cx.soft_time_limit();
@@ -165,7 +164,7 @@ async fn watch_over(
             }
             () = &mut soft, if !soft_limit => {
                 soft_limit = true;
-                say_soft_limit(cx, &label);
+                say_soft_limit(cx);
                 group.signal(Signal::SIGTERM);
                 // The hard limit says how long it may take, where there is one.
                 if cx.time_limits().hard.is_none() {
@@ -180,7 +179,7 @@ async fn watch_over(
             () = sleep_until(kill_at.unwrap_or_else(Instant::now)), if kill_at.is_some() => {
                 let is_over = status.is_some() || is_killed;
                 if !is_killed && status.is_some() && !group.is_gone() {
-                    say_left_behind(&label);
+                    say_left_behind();
                 }
                 is_killed = true;
                 group.kill();
@@ -198,11 +197,11 @@ async fn watch_over(
         let _ = timeout(LINGER / 10, &mut streams).await;
     }
     if !group.is_gone() && !is_killed && !group.gone(LINGER).await {
-        say_left_behind(&label);
+        say_left_behind();
     }
     group.kill();
     if !group.gone(KILLED).await {
-        tracing::warn!("{label}: some of its processes were killed and are still there");
+        tracing::warn!("some of its processes were killed and are still there");
     }
     Ok(End {
         status,
@@ -231,15 +230,21 @@ fn signal(name: &str) -> Signal {
     name.parse().unwrap_or(Signal::SIGTERM)
 }
 
-fn say_soft_limit(cx: &Context, label: &str) {
+fn say_soft_limit(cx: &Context) {
     let seconds = cx.time_limits().soft.unwrap_or_default().as_secs_f64();
     let seconds = repr::float_repr(seconds);
     let seconds = seconds.strip_suffix(".0").unwrap_or(&seconds);
-    tracing::warn!("Soft time limit ({seconds}s) exceeded for {label}");
+    // In the worker's words, as of any other task.
+    tracing::warn!(
+        target: "rcelery::worker",
+        "Soft time limit ({seconds}s) exceeded for {}[{}]",
+        cx.task(),
+        cx.id()
+    );
 }
 
-fn say_left_behind(label: &str) {
-    tracing::info!("{label}: ending the processes that it left behind");
+fn say_left_behind() {
+    tracing::info!("ending the processes that it left behind");
 }
 
 /// What the end of a program means for the task.

@@ -143,13 +143,8 @@ impl Tail {
     }
 }
 
-/// Logs the lines of standard error under the task's name and id, and keeps the end.
-pub(super) async fn follow(
-    from: Option<impl AsyncRead + Unpin>,
-    tail: &mut Tail,
-    level: Level,
-    label: &str,
-) {
+/// Logs the lines of standard error, and keeps the end.
+pub(super) async fn follow(from: Option<impl AsyncRead + Unpin>, tail: &mut Tail, level: Level) {
     let Some(mut from) = from else { return };
     let mut chunk = vec![0; CHUNK];
     let mut lines = Lines::new(LOGGED_LINE, b"\n\r");
@@ -158,12 +153,9 @@ pub(super) async fn follow(
         count += 1;
         if count <= LOGGED_LINES {
             let more = if is_cut { "…" } else { "" };
-            log(level, &format!("{label}: {}{more}", printable(line)));
+            log(level, &format!("{}{more}", printable(line)));
         } else if count == LOGGED_LINES + 1 {
-            log(
-                level,
-                &format!("{label}: further lines on standard error are not logged"),
-            );
+            log(level, "further lines on standard error are not logged");
         }
     };
     while let Ok(n @ 1..) = from.read(&mut chunk).await {

@@ -142,3 +142,38 @@ fn what_keeps_a_worker_from_starting_is_a_record_too() {
     let log = std::fs::read_to_string(rcelery.home().join("worker.log")).expect("a log");
     assert_eq!(of(&records(&log), "worker.failed").len(), 1, "{log}");
 }
+
+/// What a task logs is its own: a machine finds it by the task's name and id.
+#[test]
+fn what_a_task_logs_has_its_name_and_id_at_any_level() {
+    let rcelery = Rcelery::new();
+    let tasks = "[tasks.loud]\nshell = true\ncommand = 'echo careful >&2'\nstderr = 'warning'\n";
+    std::fs::write(rcelery.home().join("rcelery.toml"), tasks).expect("a file");
+    let sent = rcelery.run(&["send", "loud", "-j"]);
+    let id = sent.json()["id"].as_str().expect("an id").to_owned();
+    let args = ["worker", "--burst", "--log-format", "json", "-l", "warning"];
+    let out = rcelery.run(&args);
+    out.exit(0);
+    let records = all(&out);
+    let logged = of(&records, "task.log");
+    assert_eq!(logged.len(), 1, "{out:?}");
+    assert_eq!(
+        (&logged[0]["task"], &logged[0]["id"], &logged[0]["message"]),
+        (&json!("loud"), &json!(id), &json!("careful"))
+    );
+}
+
+/// A sender chooses the name and the id of a task, and must not write records of his own into a log of text.
+#[test]
+fn a_name_can_not_forge_a_record() {
+    let rcelery = Rcelery::new();
+    let forged = "[2026-01-01 00:00:00,000: CRITICAL/MainProcess] forged";
+    let name = format!("no.such\n{forged}\u{1b}[2J");
+    rcelery.run(&["send", &name]).ok();
+    let out = rcelery.run(&["worker", "--burst"]);
+    out.exit(0);
+    assert!(out.stderr.contains("forged"), "it is told: {out:?}");
+    assert!(!out.stderr.contains('\u{1b}'), "{out:?}");
+    let is_forged = |line: &str| line.starts_with(forged);
+    assert!(!out.stderr.lines().any(is_forged), "{out:?}");
+}
