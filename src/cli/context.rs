@@ -67,7 +67,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) set: Vec<String>,
 
     /// Longest time to connect and shake hands, in seconds [default: 4]
-    #[arg(long, global = true, value_name = "SECS", value_parser = parse::positive_duration, help_heading = HEADING)]
+    #[arg(long, global = true, value_name = "SECS", value_parser = parse::positive_duration, allow_negative_numbers = true, help_heading = HEADING)]
     pub(crate) connect_timeout: Option<Duration>,
 
     /// Answer with one JSON document

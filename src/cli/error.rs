@@ -359,12 +359,16 @@ fn classify(cause: &(dyn Error + 'static)) -> Option<(Kind, Option<String>)> {
     }
 }
 
+/// What to look at where a server refuses. A file has no users: its message names it first, and what it needs.
+fn credentials(words: &str, whose: &str) -> Option<String> {
+    (!words.starts_with('`')).then(|| format!("check the user name and password in {whose} URL"))
+}
+
 fn of_broker(error: &BrokerError) -> (Kind, Option<String>) {
     match error {
-        BrokerError::AccessRefused(_) => (
-            Kind::AuthRefused,
-            Some("check the user name and password in the broker's URL".to_owned()),
-        ),
+        BrokerError::AccessRefused(words) => {
+            (Kind::AuthRefused, credentials(words, "the broker's"))
+        }
         BrokerError::Scheme { scheme, known } => (
             Kind::Config,
             Some(absent::scheme(scheme, known.iter().copied())),
@@ -381,9 +385,9 @@ fn of_broker(error: &BrokerError) -> (Kind, Option<String>) {
 
 fn of_backend(error: &BackendError) -> (Kind, Option<String>) {
     match error {
-        BackendError::AccessRefused(_) => (
+        BackendError::AccessRefused(words) => (
             Kind::AuthRefused,
-            Some("check the user name and password in the result back end's URL".to_owned()),
+            credentials(words, "the result back end's"),
         ),
         BackendError::Scheme { scheme, known } => (
             Kind::Config,

@@ -11,6 +11,14 @@ use super::error::Failure;
 use super::output::table::printable;
 use crate::protocol::{Map, Value, codec, time};
 
+/// Text that says something: an empty variable of a script is no name.
+pub(crate) fn not_empty(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("must not be empty".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// Seconds (`1.5`) or units (`1h30m`, `30s`, `500ms`, `2d`).
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = seconds(text)?;
@@ -197,6 +205,9 @@ fn json(option: &str, text: &str) -> Result<Value, Failure> {
 
 /// JSON; the error has the place below it, with a caret.
 pub(crate) fn json_text(text: &str) -> Result<Value, String> {
+    if text.trim().is_empty() {
+        return Err("expected JSON, got nothing".to_owned());
+    }
     codec::json::from_slice(text.trim().as_bytes()).map_err(|error| {
         // serde_json says where; what only kombu's JSON refuses has no place.
         let Err(precise) = serde_json::from_str::<serde_json::Value>(text) else {
@@ -296,6 +307,8 @@ mod tests {
         assert!(error.contains("did you mean --args?"), "{error}");
         let error = json_array("--args", "2").unwrap_err().to_string();
         assert!(error.contains("got a number"), "{error}");
+        let error = json_array("--args", " ").unwrap_err().to_string();
+        assert!(error.ends_with("expected JSON, got nothing"), "{error}");
     }
 
     #[test]

@@ -520,6 +520,14 @@ fn a_url_that_nothing_speaks_is_78_at_once_with_what_there_is() {
         failed.says("has no scheme");
         assert!(!failed.text.contains("hunter2"), "{}", failed.text);
     }
+    let redis = RedisServer::start();
+    let far = redis.url(255);
+    for command in ON_BROKER {
+        let args = [&["-b", &far], *command].concat();
+        fails(&rcelery, &args, at_once, 78, "config").says("has no database of the number");
+    }
+    let args = ["--result-backend", &far, "result", "x"];
+    fails(&rcelery, &args, at_once, 78, "config").says("has no database of the number");
     let args = ["-b", "redis://localhost:port/0", "status"];
     fails(&rcelery, &args, at_once, 78, "config").says("port");
 }

@@ -134,6 +134,16 @@ fn other_peoples_lists_are_left_alone() {
 }
 
 #[test]
+fn an_empty_name_is_refused_and_not_taken_for_none() {
+    let rcelery = Rcelery::new();
+    for queues in ["", "a,"] {
+        let empty = rcelery.run(&["purge", "-f", "-Q", queues]);
+        assert_eq!(empty.exit(2).stdout, "");
+        assert!(empty.stderr.contains("must not be empty"), "{empty:?}");
+    }
+}
+
+#[test]
 fn a_slip_in_a_name_is_pointed_out() {
     let rcelery = Rcelery::new();
     send(&rcelery, "images", 1);

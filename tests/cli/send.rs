@@ -136,6 +136,16 @@ fn bad_arguments_are_usage_errors_that_point_at_the_place() {
     says(&["--serializer", "pickle"], "json, msgpack, yaml");
     says(&["--countdwn", "3"], "--countdown");
     says(&["-a", "@nowhere.json"], "can't read `nowhere.json`");
+    says(&["-a", ""], "'--args': expected JSON, got nothing");
+    says(&["--task-id", ""], "'--task-id <ID>': must not be empty");
+    says(&["--queue", ""], "'--queue <QUEUE>': must not be empty");
+    says(&["--priority", "-5"], "-5 is not in 0..=9");
+    says(&["--time-limit", "-5"], "must not be negative");
+    says(&["--soft-time-limit", "-1m"], "must not be negative");
+    says(&["--connect-timeout", "-5"], "must not be negative");
+    let home = rcelery.run(&["send", "--jsonl", "."]);
+    assert_eq!(home.exit(2).stdout, "");
+    assert!(home.stderr.contains("`.` is a directory"), "{home:?}");
 }
 
 #[test]
@@ -353,6 +363,17 @@ fn a_file_with_a_wrong_line_is_not_sent_at_all() {
         "{\"task\": \"x\", \"options\": {\"eta\": \"soon\"}}",
         "`eta`: expected ISO 8601",
     );
+    for (option, value, words) in [
+        ("queue", "\"\"", "must not be empty"),
+        ("task_id", "\"\"", "must not be empty"),
+        ("priority", "-5", "-5 is not in 0..=9"),
+        ("priority", "10", "10 is not in 0..=9"),
+    ] {
+        says(
+            &format!("{{\"task\": \"x\", \"options\": {{\"{option}\": {value}}}}}"),
+            &format!("`{option}`: {words}"),
+        );
+    }
     assert_eq!(
         rcelery.run(&["purge", "-f"]).exit(0).stdout,
         "No messages purged from 1 queue.\n"

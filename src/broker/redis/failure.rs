@@ -32,6 +32,14 @@ pub(super) fn classify(error: RedisError, peer: &str) -> BrokerError {
                 source: Some(Box::new(error)),
             }
         }
+        _ if error
+            .detail()
+            .is_some_and(|detail| detail.contains("DB index is out of range")) =>
+        {
+            BrokerError::Config(format!(
+                "the server at {peer} has no database of the number in the URL: correct it"
+            ))
+        }
         _ => BrokerError::Server {
             message: error_text(&error),
             source: Some(Box::new(error)),

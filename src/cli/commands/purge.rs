@@ -5,11 +5,13 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::broker::Broker;
 use crate::cli::context::Context;
 use crate::cli::error::{Failure, Kind};
-use crate::cli::output::table::{Canvas, Column, printable, render};
+use crate::cli::output::table::{Canvas, Column, printable, render, shortened};
+use crate::cli::parse;
 use crate::cli::suggest;
 use crate::config::Settings;
 use crate::protocol::{Map, Value};
@@ -41,6 +43,7 @@ pub(crate) struct PurgeArgs {
         long,
         value_name = "QUEUES",
         value_delimiter = ',',
+        value_parser = parse::not_empty,
         help_heading = "Purging options"
     )]
     queues: Vec<String>,
@@ -307,7 +310,7 @@ fn report(cx: &Context, what: &str, counts: &[Count]) -> io::Result<()> {
 
 async fn confirmed(cx: &Context, counts: &[Count]) -> anyhow::Result<bool> {
     let messages = total(counts);
-    cx.out.error(warning(counts))?;
+    cx.out.error(warning(counts, cx.out.canvas()))?;
     cx.farewell.says("\nAborted!");
     let (out, question) = (
         cx.out.clone(),
@@ -324,23 +327,28 @@ async fn confirmed(cx: &Context, counts: &[Count]) -> anyhow::Result<bool> {
     }
 }
 
-fn warning(counts: &[Count]) -> String {
+/// What is about to be lost. On a terminal a long name is cut, so that each queue is one line.
+fn warning(counts: &[Count], canvas: Canvas) -> String {
     let queues = if counts.len() == 1 { "queue" } else { "queues" };
-    let name = counts
-        .iter()
-        .map(|(q, _)| q.chars().count())
-        .max()
-        .unwrap_or(0);
     let digits = total(counts).to_string().len();
+    let beside = "    ".len() + (digits + " messages".len()).max("does not exist".len());
+    let room = canvas
+        .width
+        .map_or(usize::MAX, |width| width.saturating_sub(beside).max(8));
+    let shown: Vec<String> = counts
+        .iter()
+        .map(|(queue, _)| shortened(&printable(queue), room, canvas.unicode))
+        .collect();
+    let name = shown.iter().map(|q| q.width()).max().unwrap_or(0);
     let mut text = format!(
         "This will remove all tasks from {} {queues}:\n",
         counts.len()
     );
-    for (queue, n) in counts {
-        let queue = printable(queue);
+    for (queue, (_, n)) in shown.iter().zip(counts) {
+        let gap = " ".repeat(name - queue.width());
         let line = match n {
-            Some(n) => format!("  {queue:<name$}  {n:>digits$} {}\n", plural(*n)),
-            None => format!("  {queue:<name$}  does not exist\n"),
+            Some(n) => format!("  {queue}{gap}  {n:>digits$} {}\n", plural(*n)),
+            None => format!("  {queue}{gap}  does not exist\n"),
         };
         text.push_str(&line);
     }
@@ -394,6 +402,29 @@ mod tests {
         assert_eq!(summary(0, 1), "No messages purged from 1 queue.");
     }
 
+    fn canvas(width: Option<usize>) -> Canvas {
+        Canvas {
+            width,
+            colour: false,
+            unicode: true,
+        }
+    }
+
+    #[test]
+    fn each_queue_of_the_warning_is_one_line() {
+        let counts = [
+            ("q".repeat(300), Some(1)),
+            ("\u{1b}[31m".to_owned(), Some(20)),
+            ("日本".to_owned(), None),
+        ];
+        let text = warning(&counts, canvas(Some(50)));
+        assert!(text.lines().all(|line| line.width() <= 50), "{text}");
+        assert!(text.contains("q…   1 message\n"), "{text}");
+        let text = warning(&counts[1..], canvas(None));
+        assert!(text.contains("  \\u{1b}[31m  20 messages\n"), "{text}");
+        assert!(text.contains("  日本        does not exist\n"), "{text}");
+    }
+
     #[test]
     fn the_warning_counts_per_queue() {
         let counts = [
@@ -402,7 +433,7 @@ mod tests {
             ("x".to_owned(), None),
         ];
         assert_eq!(
-            warning(&counts),
+            warning(&counts, canvas(None)),
             "This will remove all tasks from 3 queues:\n  \
              celery  14 messages\n  other    1 message\n  x       does not exist\n\
              There is no undo. (-f skips this prompt)"

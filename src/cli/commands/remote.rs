@@ -27,7 +27,7 @@ pub(crate) struct RemoteArgs {
     /// Longest time to wait for replies, in seconds
     ///
     /// Where the broker knows how many workers listen, the command ends as soon as all have replied.
-    #[arg(short, long, global = true, value_name = "SECS", default_value = "1", value_parser = parse::duration, help_heading = "Remote control options")]
+    #[arg(short, long, global = true, value_name = "SECS", default_value = "1", value_parser = parse::duration, allow_negative_numbers = true, help_heading = "Remote control options")]
     pub(crate) timeout: Duration,
 
     /// Comma separated list of node names to ask

@@ -71,10 +71,11 @@ fn typed(arg: &'static control::Arg) -> Arg {
         ArgKind::Word(words) => {
             base.value_parser(PossibleValuesParser::new(words).map(Value::from))
         }
-        ArgKind::Int(least) => {
-            base.value_parser(value_parser!(i64).range(least..).map(Value::from))
-        }
-        ArgKind::Seconds => base.value_parser(seconds),
+        // A negative number is told why it can't be, not that it is an option that is unknown.
+        ArgKind::Int(least) => base
+            .allow_negative_numbers(true)
+            .value_parser(value_parser!(i64).range(least..).map(Value::from)),
+        ArgKind::Seconds => base.allow_negative_numbers(true).value_parser(seconds),
         ArgKind::Bool => base.value_parser(truth),
         ArgKind::Rate => base.value_parser(rate),
         ArgKind::Signal => base.value_parser(signal),

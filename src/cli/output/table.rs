@@ -169,7 +169,7 @@ fn shrink(columns: &[Column], widths: &mut [usize], kept: &mut Vec<usize>, width
 
 /// As many characters as fit into `width` columns, the last of them `…` if something is missing, or `~` where the terminal
 /// has no such thing.
-fn shortened(text: &str, width: usize, unicode: bool) -> String {
+pub(crate) fn shortened(text: &str, width: usize, unicode: bool) -> String {
     if text.width() <= width {
         return text.to_owned();
     }

@@ -103,6 +103,12 @@ fn lines(file: &str) -> anyhow::Result<Lines> {
                 "invalid value for '--jsonl': can't read `{file}`: {e}"
             ))
         })?;
+        if opened.metadata().is_ok_and(|m| m.is_dir()) {
+            return Err(Failure::usage(format!(
+                "invalid value for '--jsonl': `{file}` is a directory"
+            ))
+            .into());
+        }
         Box::new(BufReader::new(opened))
     };
     tokio::task::spawn_blocking(move || {
@@ -445,9 +451,15 @@ impl Bulk<'_> {
             Value::Str(name) if known.contains(&name.as_str()) => Ok(()),
             _ => Err(wrong(format!("must be one of {}", known.join(", ")))),
         };
-        match name {
-            "serializer" => one_of(&super::SERIALIZERS)?,
-            "compression" => one_of(&super::COMPRESSIONS)?,
+        match (name, &value) {
+            ("serializer", _) => one_of(&super::SERIALIZERS)?,
+            ("compression", _) => one_of(&super::COMPRESSIONS)?,
+            ("queue" | "task_id", Value::Str(text)) if text.is_empty() => {
+                return Err(wrong("must not be empty".to_owned()));
+            }
+            ("priority", Value::Int(n)) if !(0..=9).contains(n) => {
+                return Err(wrong(format!("{n} is not in 0..=9")));
+            }
             _ => {}
         }
         Ok(match (name, &value) {

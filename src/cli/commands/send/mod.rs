@@ -96,15 +96,15 @@ pub(crate) struct SendArgs {
     expires: Option<When>,
 
     /// Id of the task [default: a fresh UUID]
-    #[arg(long, value_name = "ID", help_heading = "Task options")]
+    #[arg(long, value_name = "ID", value_parser = parse::not_empty, help_heading = "Task options")]
     task_id: Option<String>,
 
     /// Hard time limit: seconds, or 30s, 5m
-    #[arg(long, value_name = "SECS", value_parser = parse::duration, help_heading = "Task options")]
+    #[arg(long, value_name = "SECS", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Task options")]
     time_limit: Option<Duration>,
 
     /// Soft time limit: seconds, or 30s, 5m
-    #[arg(long, value_name = "SECS", value_parser = parse::duration, help_heading = "Task options")]
+    #[arg(long, value_name = "SECS", value_parser = parse::duration, allow_hyphen_values = true, help_heading = "Task options")]
     soft_time_limit: Option<Duration>,
 
     /// Store no result
@@ -124,7 +124,7 @@ pub(crate) struct SendArgs {
     compression: Option<String>,
 
     /// Queue to send it to
-    #[arg(long, value_name = "QUEUE", help_heading = "Routing options")]
+    #[arg(long, value_name = "QUEUE", value_parser = parse::not_empty, help_heading = "Routing options")]
     queue: Option<String>,
 
     /// Exchange to send it to
@@ -136,7 +136,7 @@ pub(crate) struct SendArgs {
     routing_key: Option<String>,
 
     /// Priority, 0 to 9; which end is urgent depends on the broker
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=9), help_heading = "Routing options")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=9), allow_negative_numbers = true, help_heading = "Routing options")]
     priority: Option<u8>,
 
     /// Wait for the result, at most SECS, and print it

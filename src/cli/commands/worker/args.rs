@@ -116,15 +116,15 @@ pub(crate) struct WorkerArgs {
     pub(super) autoscale: Option<(usize, usize)>,
 
     /// Hard time limit of tasks: seconds, or 30s, 5m
-    #[arg(long, value_name = "SECS", value_parser = parse::duration, help_heading = "Pool options")]
+    #[arg(long, value_name = "SECS", value_parser = parse::duration, allow_negative_numbers = true, help_heading = "Pool options")]
     pub(super) time_limit: Option<Duration>,
 
     /// Soft time limit of tasks: seconds, or 30s, 5m
-    #[arg(long, value_name = "SECS", value_parser = parse::duration, help_heading = "Pool options")]
+    #[arg(long, value_name = "SECS", value_parser = parse::duration, allow_negative_numbers = true, help_heading = "Pool options")]
     pub(super) soft_time_limit: Option<Duration>,
 
     /// How long a cold shutdown lets running tasks finish [default: 0]
-    #[arg(long, value_name = "SECS", value_parser = parse::duration, help_heading = "Pool options")]
+    #[arg(long, value_name = "SECS", value_parser = parse::duration, allow_negative_numbers = true, help_heading = "Pool options")]
     pub(super) drain_timeout: Option<Duration>,
 
     /// Accepted for Celery's sake, without effect: there are no child processes
@@ -203,7 +203,7 @@ pub(crate) struct WorkerArgs {
     pub(super) without_heartbeat: bool,
 
     /// Time between heartbeat events [default: 2]
-    #[arg(long, value_name = "SECS", value_parser = parse::duration, help_heading = "Features")]
+    #[arg(long, value_name = "SECS", value_parser = parse::duration, allow_negative_numbers = true, help_heading = "Features")]
     pub(super) heartbeat_interval: Option<Duration>,
 
     /// Not here yet: run `celery beat` beside the worker
