@@ -194,16 +194,13 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn enabled(&self, metadata: &Metadata<'_>, _cx: Context<'_, S>) -> bool {
-        wanted(self.level, metadata.target(), metadata.level())
+        let wanted = |level| wanted(level, metadata.target(), metadata.level());
+        // The span of a task says whose a warning is: it is kept where its own level would not be shown.
+        wanted(self.level) || metadata.is_span() && wanted(LogLevel::Info)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        let own = self.level.filter();
-        Some(if self.json.is_some() {
-            own.max(LevelFilter::INFO)
-        } else {
-            own
-        })
+        Some(self.level.filter().max(LevelFilter::INFO))
     }
 
     fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
