@@ -194,13 +194,16 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn enabled(&self, metadata: &Metadata<'_>, _cx: Context<'_, S>) -> bool {
-        let wanted = |level| wanted(level, metadata.target(), metadata.level());
-        // The span of a task says whose a warning is: it is kept where its own level would not be shown.
-        wanted(self.level) || metadata.is_span() && wanted(LogLevel::Info)
+        wanted(self.level, metadata.target(), metadata.level())
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.level.filter().max(LevelFilter::INFO))
+        let own = self.level.filter();
+        Some(if self.json.is_some() {
+            own.max(LevelFilter::INFO)
+        } else {
+            own
+        })
     }
 
     fn on_new_span(&self, attrs: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
