@@ -2,6 +2,7 @@
 //!
 //! Mirrors `celery.worker`.
 
+mod body;
 mod builtin;
 mod burst;
 mod complete;
