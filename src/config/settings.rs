@@ -10,9 +10,11 @@ use indexmap::IndexMap;
 use jiff::tz::TimeZone;
 
 use super::ConfigError;
+use super::annotations::Annotations;
 use super::kind::Kind;
 use super::mask::{mask, mask_url};
-use super::routes::{Annotations, Queues, Routes};
+use super::queues::Queues;
+use super::routes::Routes;
 use crate::protocol::{Map, Value, codec};
 
 /// Where a value comes from.
