@@ -220,9 +220,17 @@ pub(crate) fn json_text(text: &str) -> Result<Value, String> {
         // What ends too early is wrong behind its end.
         let column = precise.column() + usize::from(precise.is_eof());
         let column = column.min(shown.chars().count() + 1);
+        let message = if precise.is_eof() {
+            format!(
+                "the JSON ends too early, at line {} column {column}",
+                precise.line()
+            )
+        } else {
+            precise.to_string()
+        };
         let (shown, before) = around(shown, column.saturating_sub(1));
         let caret = format!("{}^", " ".repeat(before));
-        format!("{precise}\n  {}\n  {caret}", printable(&shown))
+        format!("{message}\n  {}\n  {caret}", printable(&shown))
     })
 }
 
@@ -293,8 +301,10 @@ mod tests {
     #[test]
     fn json_errors_point_at_the_place() {
         let error = json_array("--args", "[2,3").unwrap_err().to_string();
-        assert!(error.starts_with("invalid value for '--args': "), "{error}");
-        assert!(error.ends_with("\n  [2,3\n      ^"), "{error}");
+        assert_eq!(
+            error,
+            "invalid value for '--args': the JSON ends too early, at line 1 column 5\n  [2,3\n      ^"
+        );
         let error = json_array("--args", "[2,,3]").unwrap_err().to_string();
         assert!(error.ends_with("\n  [2,,3]\n     ^"), "{error}");
     }
