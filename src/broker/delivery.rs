@@ -49,6 +49,12 @@ impl Acker {
         }
     }
 
+    /// Its parts, of which [`Acker::new`] makes it again.
+    #[must_use]
+    pub fn into_parts(self) -> (String, Option<mpsc::UnboundedSender<Settlement>>) {
+        (self.delivery_tag, self.settlements)
+    }
+
     /// The delivery's tag.
     #[must_use]
     pub fn delivery_tag(&self) -> &str {

@@ -18,6 +18,6 @@ pub use self::base::{Broker, Capabilities, Destination, Held, Routed};
 pub use self::consumer::{Command, Consumer};
 pub use self::delivery::{Acker, Delivery, Garbled, Settle, Settlement};
 pub use self::error::BrokerError;
-pub(crate) use self::redis::{Connection, Endpoint, Push, eval};
+pub(crate) use self::redis::{Connection, Endpoint, Push, Script, eval};
 pub use self::registry::{Options, SCHEMES, as_uri, connect};
 pub use self::url::{BrokerUrl, UrlParts};

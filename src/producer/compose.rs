@@ -12,7 +12,7 @@ use crate::config::{RouteOptions, Settings};
 use crate::protocol::{
     Embed, ExchangeType, Message, Queue, Signature, TaskHeader, TaskMessage, Value, repr, time,
 };
-use crate::task::{Caller, Registry};
+use crate::task::{Caller, Registry, TaskOptions};
 
 /// A message on its way out.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,11 +122,14 @@ impl Composer {
                 format!("must be an integer, not {}", other.type_name()),
             )),
         };
-        let defaults = self
-            .tasks
-            .get(&sig.task)
-            .map(|t| t.options().clone())
-            .unwrap_or_default();
+        let unknown;
+        let defaults = match self.tasks.get(&sig.task) {
+            Some(task) => task.options(),
+            None => {
+                unknown = TaskOptions::default();
+                &unknown
+            }
+        };
 
         let id = text("task_id")?.unwrap_or_else(|| Uuid::new_v4().to_string());
         let mut header = TaskHeader::new(&sig.task, &id);

@@ -2,6 +2,8 @@
 //!
 //! Mirrors `kombu.transport.virtual.base.Message` and `Channel.prepare_message`.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -21,10 +23,48 @@ pub fn encode(message: &Message) -> String {
     json::write_str(&mut out, &message.content_type);
     out.push_str(",\"headers\":");
     json::write_map(&mut out, &message.headers);
-    out.push_str(",\"properties\":");
-    json::write_map(&mut out, &properties(message));
-    out.push('}');
+    out.push_str(",\"properties\":{");
+    write_properties(&mut out, message);
+    out.push_str("}}");
     out
+}
+
+/// The members of `properties`, as [`properties`] has them.
+fn write_properties(out: &mut String, message: &Message) {
+    let p = &message.properties;
+    let text = |out: &mut String, key: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            out.push_str(key);
+            json::write_str(out, value);
+            out.push(',');
+        }
+    };
+    text(out, "\"correlation_id\":", p.correlation_id.as_deref());
+    text(out, "\"reply_to\":", p.reply_to.as_deref());
+    for (key, value) in &p.extra {
+        json::write_str(out, key);
+        out.push(':');
+        json::write(out, value);
+        out.push(',');
+    }
+    let _ = write!(out, "\"delivery_mode\":{},", p.delivery_mode.unwrap_or(2));
+    text(out, "\"expiration\":", p.expiration.as_deref());
+    out.push_str("\"delivery_info\":{\"exchange\":");
+    json::write_str(out, &p.delivery_info.exchange);
+    out.push_str(",\"routing_key\":");
+    json::write_str(out, &p.delivery_info.routing_key);
+    if p.delivery_info.redelivered {
+        out.push_str(",\"redelivered\":true");
+    }
+    let priority = p.priority.unwrap_or(0);
+    let _ = write!(
+        out,
+        "}},\"priority\":{priority},\"body_encoding\":\"base64\""
+    );
+    if let Some(tag) = &p.delivery_tag {
+        out.push_str(",\"delivery_tag\":");
+        json::write_str(out, tag);
+    }
 }
 
 /// The envelope as a value.
@@ -104,16 +144,41 @@ pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
             )));
         }
     };
-    let Value::Map(mut p) = properties else {
+    let Value::Map(p) = properties else {
         return Err(invalid("`properties` is missing".to_owned()));
     };
-    let Some(Value::Map(info)) = p.shift_remove("delivery_info") else {
+    let text_of = |v: Value| match v {
+        Value::Str(s) => Some(s),
+        Value::Uuid(u) => Some(u.to_string()),
+        Value::Int(i) => Some(i.to_string()),
+        _ => None,
+    };
+    let mut properties = Properties::default();
+    let (mut info, mut tag, mut body_encoding) = (Value::Null, Value::Null, Value::Null);
+    for (name, value) in p {
+        match name.as_str() {
+            "delivery_info" => info = value,
+            "delivery_tag" => tag = value,
+            "body_encoding" => body_encoding = value,
+            "correlation_id" => properties.correlation_id = text_of(value),
+            "reply_to" => properties.reply_to = text_of(value),
+            "expiration" => properties.expiration = text_of(value),
+            "priority" => properties.priority = value.as_i64(),
+            "delivery_mode" => {
+                properties.delivery_mode = value.as_i64().and_then(|i| u8::try_from(i).ok());
+            }
+            _ => {
+                properties.extra.insert(name, value);
+            }
+        }
+    }
+    let Value::Map(mut info) = info else {
         return Err(invalid("`properties.delivery_info` is missing".to_owned()));
     };
-    let Some(Value::Str(delivery_tag)) = p.shift_remove("delivery_tag") else {
+    let Value::Str(tag) = tag else {
         return Err(invalid("`properties.delivery_tag` is missing".to_owned()));
     };
-    let body_encoding = p.shift_remove("body_encoding").unwrap_or_default();
+    properties.delivery_tag = Some(tag);
     let is_base64 = body_encoding.as_str() == Some("base64");
     let body = match (text.or(body.as_str()), &body) {
         (Some(text), _) if is_base64 => STANDARD
@@ -129,40 +194,52 @@ pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
         // Where a Python worker that stops marks what it puts back (kombu/transport/virtual/base.py, `_restore`).
         headers.insert("redelivered".to_owned(), true.into());
     }
-    let text = |v: Option<Value>| match v {
-        Some(Value::Str(s)) => Some(s),
-        Some(Value::Uuid(u)) => Some(u.to_string()),
-        Some(Value::Int(i)) => Some(i.to_string()),
-        _ => None,
+    let mut info_text = |name: &str| match info.get_mut(name) {
+        Some(Value::Str(text)) => std::mem::take(text),
+        _ => String::new(),
     };
-    let info_text = |name: &str| {
-        info.get(name)
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
+    properties.delivery_info = DeliveryInfo {
+        exchange: info_text("exchange"),
+        routing_key: info_text("routing_key"),
+        redelivered: is_restored || info.get("redelivered").is_some_and(Value::truthy),
     };
-    let properties = Properties {
-        correlation_id: text(p.shift_remove("correlation_id")),
-        reply_to: text(p.shift_remove("reply_to")),
-        delivery_mode: p
-            .swap_remove("delivery_mode")
-            .and_then(|v| v.as_i64())
-            .and_then(|i| u8::try_from(i).ok()),
-        priority: p.shift_remove("priority").and_then(|v| v.as_i64()),
-        expiration: text(p.shift_remove("expiration")),
-        delivery_tag: Some(delivery_tag),
-        delivery_info: DeliveryInfo {
-            exchange: info_text("exchange"),
-            routing_key: info_text("routing_key"),
-            redelivered: is_restored || info.get("redelivered").is_some_and(Value::truthy),
-        },
-        extra: p,
+    let text = |v: Value| match v {
+        Value::Str(s) => s,
+        _ => String::new(),
     };
     Ok(Message {
         headers,
         properties,
-        content_type: content_type.as_str().unwrap_or_default().to_owned(),
-        content_encoding: content_encoding.as_str().unwrap_or_default().to_owned(),
+        content_type: text(content_type),
+        content_encoding: text(content_encoding),
         body,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_value_are_the_same_envelope() {
+        let mut message = Message::json(&Value::List(vec![1.into()]));
+        let same = |message: &Message| {
+            assert_eq!(encode(message), json::to_string(&to_value(message)));
+        };
+        same(&message);
+        message.headers.insert("task".to_owned(), "a\"b".into());
+        let p = &mut message.properties;
+        p.correlation_id = Some("c".to_owned());
+        p.reply_to = Some("r".to_owned());
+        p.expiration = Some("1000".to_owned());
+        p.priority = Some(3);
+        p.delivery_mode = Some(1);
+        p.delivery_info.redelivered = true;
+        p.delivery_info.routing_key = "q".to_owned();
+        p.extra.insert("app_id".to_owned(), Value::Null);
+        p.extra.insert("user_id".to_owned(), vec![1.into()].into());
+        same(&message);
+        message.properties.delivery_tag = None;
+        same(&message);
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Mirrors `celery.backends.base.Backend._get_result_meta` and `AsyncResult.as_tuple`.
 
+use super::codec::json;
 use super::{Exception, Map, ProtocolError, State, Value};
 
 /// A reference to a result, with its parents and, for a group, its members.
@@ -220,6 +221,56 @@ impl ResultMeta {
         Value::Map(meta)
     }
 
+    /// The same as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        if self.stamped_headers.is_some() {
+            // A stamp may have the name of another key.
+            return json::to_string(&self.to_value());
+        }
+        let mut out = String::with_capacity(256);
+        let text = |out: &mut String, key: &str, value: Option<&str>| {
+            out.push_str(key);
+            match value {
+                Some(value) => json::write_str(out, value),
+                None => out.push_str("null"),
+            }
+        };
+        text(&mut out, "{\"status\":", Some(self.status.as_str()));
+        out.push_str(",\"result\":");
+        json::write(&mut out, &self.result);
+        text(&mut out, ",\"traceback\":", self.traceback.as_deref());
+        out.push_str(",\"children\":");
+        match self.children.as_deref() {
+            None => out.push_str("null"),
+            Some(children) => {
+                let children: Vec<Value> = children.iter().map(ResultTuple::to_value).collect();
+                json::write_list(&mut out, &children);
+            }
+        }
+        text(&mut out, ",\"date_done\":", self.date_done.as_deref());
+        if let Some(group_id) = &self.group_id {
+            text(&mut out, ",\"group_id\":", Some(group_id));
+        }
+        if let Some(parent_id) = &self.parent_id {
+            text(&mut out, ",\"parent_id\":", Some(parent_id));
+        }
+        if let Some(x) = &self.extended {
+            text(&mut out, ",\"name\":", x.name.as_deref());
+            out.push_str(",\"args\":");
+            json::write(&mut out, &x.args);
+            out.push_str(",\"kwargs\":");
+            json::write(&mut out, &x.kwargs);
+            text(&mut out, ",\"worker\":", x.worker.as_deref());
+            out.push_str(",\"retries\":");
+            json::write(&mut out, &Value::opt(x.retries));
+            text(&mut out, ",\"queue\":", x.queue.as_deref());
+        }
+        text(&mut out, ",\"task_id\":", Some(&self.task_id));
+        out.push('}');
+        out
+    }
+
     /// Reads a stored object; `task_id` is used if the object has none.
     ///
     /// # Errors
@@ -282,5 +333,37 @@ impl ResultMeta {
             meta.stamped_headers = Some(names);
         }
         Ok(meta)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_that_of_the_value() {
+        let mut meta = ResultMeta::new("id-1", State::SUCCESS, Value::from([("a\"b", 1.into())]));
+        assert_eq!(meta.to_json(), json::to_string(&meta.to_value()));
+        meta.children = Some(vec![]);
+        meta.traceback = Some("Traceback\n".to_owned());
+        assert_eq!(meta.to_json(), json::to_string(&meta.to_value()));
+        meta.children = Some(vec![
+            ResultTuple::task("c"),
+            ResultTuple::group("g", vec![]),
+        ]);
+        meta.date_done = Some("2030-01-02T03:04:05+00:00".to_owned());
+        meta.group_id = Some("g".to_owned());
+        meta.parent_id = Some("p".to_owned());
+        assert_eq!(meta.to_json(), json::to_string(&meta.to_value()));
+        meta.extended = Some(Extended {
+            name: Some("proj.add".to_owned()),
+            args: vec![1.into()].into(),
+            retries: Some(2),
+            ..Extended::default()
+        });
+        assert_eq!(meta.to_json(), json::to_string(&meta.to_value()));
+        meta.stamped_headers = Some(vec!["status".to_owned()]);
+        meta.stamps.insert("status".to_owned(), "mine".into());
+        assert_eq!(meta.to_json(), json::to_string(&meta.to_value()));
     }
 }

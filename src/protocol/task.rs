@@ -60,6 +60,16 @@ impl TaskHeader {
             lang: "py".to_owned(),
             task: task.to_owned(),
             id: id.to_owned(),
+            root_id: Some(id.to_owned()),
+            ..Self::blank()
+        }
+    }
+
+    fn blank() -> Self {
+        Self {
+            lang: String::new(),
+            task: String::new(),
+            id: String::new(),
             shadow: None,
             eta: None,
             expires: None,
@@ -67,7 +77,7 @@ impl TaskHeader {
             group_index: None,
             retries: 0,
             timelimit: (None, None),
-            root_id: Some(id.to_owned()),
+            root_id: None,
             parent_id: None,
             argsrepr: None,
             kwargsrepr: None,
@@ -94,8 +104,8 @@ impl TaskHeader {
     ///
     /// # Errors
     /// `Invalid` if one of those is missing or any header is of the wrong type.
-    pub fn from_headers(headers: &Map) -> Result<Self, ProtocolError> {
-        read_header(headers)
+    pub fn from_headers(mut headers: Map) -> Result<Self, ProtocolError> {
+        read_header(&mut headers)
     }
 
     /// All headers in the order in which Celery writes them, nulls included, custom ones last.
@@ -160,21 +170,22 @@ fn wrong(name: &str, want: &str, got: &Value) -> ProtocolError {
     )
 }
 
-fn text(headers: &Map, name: &str) -> Result<Option<String>, ProtocolError> {
-    match headers.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Str(s) | Value::DateTime(s)) => Ok(Some(s.clone())),
-        Some(Value::Uuid(u)) => Ok(Some(u.to_string())),
-        Some(other) => Err(wrong(name, "text", other)),
+/// Takes text out of a header.
+fn text(name: &str, value: &mut Value) -> Result<Option<String>, ProtocolError> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Str(s) | Value::DateTime(s) => Ok(Some(std::mem::take(s))),
+        Value::Uuid(u) => Ok(Some(u.to_string())),
+        other => Err(wrong(name, "text", other)),
     }
 }
 
-fn integer(headers: &Map, name: &str) -> Result<Option<i64>, ProtocolError> {
-    match headers.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Int(i)) => Ok(Some(*i)),
-        Some(Value::Bool(b)) => Ok(Some((*b).into())),
-        Some(other) => Err(wrong(name, "an integer", other)),
+fn integer(name: &str, value: &Value) -> Result<Option<i64>, ProtocolError> {
+    match value {
+        Value::Null => Ok(None),
+        Value::Int(i) => Ok(Some(*i)),
+        Value::Bool(b) => Ok(Some((*b).into())),
+        other => Err(wrong(name, "an integer", other)),
     }
 }
 
@@ -188,91 +199,85 @@ fn seconds(value: Option<&Value>) -> Result<Option<f64>, ProtocolError> {
     }
 }
 
-fn read_header(headers: &Map) -> Result<TaskHeader, ProtocolError> {
-    let need = |name: &'static str| {
-        text(headers, name)?
-            .filter(|s| !s.is_empty())
-            .ok_or_else(|| {
-                ProtocolError::invalid(
-                    "task message",
-                    format!("header `{name}` is missing or empty"),
-                )
-            })
-    };
-    let mut header = TaskHeader::new(&need("task")?, &need("id")?);
-    header.lang = text(headers, "lang")?.unwrap_or_else(|| "py".to_owned());
-    header.shadow = text(headers, "shadow")?;
-    header.eta = text(headers, "eta")?;
-    header.expires = text(headers, "expires")?;
-    header.group = text(headers, "group")?;
-    header.group_index = integer(headers, "group_index")?;
-    header.retries = match integer(headers, "retries")? {
-        None => 0,
-        Some(n) => u32::try_from(n)
-            .map_err(|_| wrong("retries", "a small positive integer", &Value::Int(n)))?,
-    };
-    header.timelimit = match headers.get("timelimit") {
-        None | Some(Value::Null) => (None, None),
-        Some(Value::List(l)) => (seconds(l.first())?, seconds(l.get(1))?),
-        Some(other) => return Err(wrong("timelimit", "[hard, soft]", other)),
-    };
-    header.root_id = text(headers, "root_id")?;
-    header.parent_id = text(headers, "parent_id")?;
-    header.argsrepr = text(headers, "argsrepr")?;
-    header.kwargsrepr = text(headers, "kwargsrepr")?;
-    header.origin = text(headers, "origin")?;
-    header.ignore_result = match headers.get("ignore_result") {
-        None | Some(Value::Null) => None,
-        Some(v) => Some(v.truthy()),
-    };
-    header.replaced_task_nesting = integer(headers, "replaced_task_nesting")?.unwrap_or(0);
-    header.stamped_headers = match headers.get("stamped_headers") {
-        None | Some(Value::Null) => None,
-        Some(Value::List(l)) => Some(
-            l.iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-        ),
-        Some(other) => return Err(wrong("stamped_headers", "a list", other)),
-    };
-    header.stamps = match headers.get("stamps") {
-        None | Some(Value::Null) => Map::new(),
-        Some(Value::Map(m)) => m.clone(),
-        Some(other) => return Err(wrong("stamps", "an object", other)),
-    };
-    header.redelivered = headers.get("redelivered").is_some_and(Value::truthy);
-    for (name, value) in headers {
-        if !KNOWN.contains(&name.as_str()) {
-            header.custom.insert(name.clone(), value.clone());
+/// Takes a header out of a message's. `task` and `id` go last, so that a message that is refused still has them.
+fn read_header(headers: &mut Map) -> Result<TaskHeader, ProtocolError> {
+    for name in ["task", "id"] {
+        match headers.get(name) {
+            Some(Value::Str(s) | Value::DateTime(s)) if !s.is_empty() => {}
+            Some(Value::Uuid(_)) => {}
+            None | Some(Value::Null | Value::Str(_) | Value::DateTime(_)) => {
+                let reason = format!("header `{name}` is missing or empty");
+                return Err(ProtocolError::invalid("task message", reason));
+            }
+            Some(other) => return Err(wrong(name, "text", other)),
         }
     }
+    let mut header = TaskHeader::blank();
+    for (name, value) in &mut *headers {
+        match name.as_str() {
+            // `compression` says how the body came.
+            "task" | "id" | "compression" => {}
+            "lang" => header.lang = text(name, value)?.unwrap_or_else(|| "py".to_owned()),
+            "shadow" => header.shadow = text(name, value)?,
+            "eta" => header.eta = text(name, value)?,
+            "expires" => header.expires = text(name, value)?,
+            "group" => header.group = text(name, value)?,
+            "group_index" => header.group_index = integer(name, value)?,
+            "retries" => {
+                header.retries = match integer(name, value)? {
+                    None => 0,
+                    Some(n) => u32::try_from(n)
+                        .map_err(|_| wrong(name, "a small positive integer", &Value::Int(n)))?,
+                };
+            }
+            "timelimit" => {
+                header.timelimit = match value {
+                    Value::Null => (None, None),
+                    Value::List(l) => (seconds(l.first())?, seconds(l.get(1))?),
+                    other => return Err(wrong(name, "[hard, soft]", other)),
+                };
+            }
+            "root_id" => header.root_id = text(name, value)?,
+            "parent_id" => header.parent_id = text(name, value)?,
+            "argsrepr" => header.argsrepr = text(name, value)?,
+            "kwargsrepr" => header.kwargsrepr = text(name, value)?,
+            "origin" => header.origin = text(name, value)?,
+            "ignore_result" => {
+                header.ignore_result = (!value.is_null()).then(|| value.truthy());
+            }
+            "replaced_task_nesting" => {
+                header.replaced_task_nesting = integer(name, value)?.unwrap_or(0);
+            }
+            "stamped_headers" => {
+                header.stamped_headers = match value {
+                    Value::Null => None,
+                    Value::List(l) => {
+                        let names = l.iter().filter_map(Value::as_str);
+                        Some(names.map(str::to_owned).collect())
+                    }
+                    other => return Err(wrong(name, "a list", other)),
+                };
+            }
+            "stamps" => {
+                header.stamps = match value {
+                    Value::Null => Map::new(),
+                    Value::Map(m) => std::mem::take(m),
+                    other => return Err(wrong(name, "an object", other)),
+                };
+            }
+            "redelivered" => header.redelivered = value.truthy(),
+            _ => {
+                header.custom.insert(name.clone(), std::mem::take(value));
+            }
+        }
+    }
+    let mut take = |name: &str| match headers.get_mut(name) {
+        Some(value) => text(name, value).map(Option::unwrap_or_default),
+        None => Ok(String::new()),
+    };
+    (header.task, header.id) = (take("task")?, take("id")?);
     Ok(header)
 }
-
-const KNOWN: &[&str] = &[
-    "lang",
-    "task",
-    "id",
-    "shadow",
-    "eta",
-    "expires",
-    "group",
-    "group_index",
-    "retries",
-    "timelimit",
-    "root_id",
-    "parent_id",
-    "argsrepr",
-    "kwargsrepr",
-    "origin",
-    "ignore_result",
-    "replaced_task_nesting",
-    "stamped_headers",
-    "stamps",
-    "redelivered",
-    "compression",
-];
 
 /// What follows a task: the third element of the body. Signatures stay as they came.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -292,8 +297,8 @@ impl Embed {
     ///
     /// # Errors
     /// `Invalid` if it is neither an object nor null.
-    pub fn from_value(value: &Value) -> Result<Self, ProtocolError> {
-        let map = match value {
+    pub fn from_value(value: Value) -> Result<Self, ProtocolError> {
+        let mut map = match value {
             Value::Null => return Ok(Self::default()),
             Value::Map(map) => map,
             other => {
@@ -301,16 +306,17 @@ impl Embed {
                 return Err(ProtocolError::invalid("task message", reason));
             }
         };
-        let list = |name: &str| match map.get(name) {
-            None | Some(Value::Null) => None,
-            Some(Value::List(l)) => Some(l.clone()),
-            Some(one) => Some(vec![one.clone()]),
+        let mut take = |name: &str| map.get_mut(name).map(std::mem::take).unwrap_or_default();
+        let list = |value: Value| match value {
+            Value::Null => None,
+            Value::List(l) => Some(l),
+            one => Some(vec![one]),
         };
         Ok(Self {
-            callbacks: list("callbacks"),
-            errbacks: list("errbacks"),
-            chain: list("chain"),
-            chord: map.get("chord").filter(|v| !v.is_null()).cloned(),
+            callbacks: list(take("callbacks")),
+            errbacks: list(take("errbacks")),
+            chain: list(take("chain")),
+            chord: Some(take("chord")).filter(|v| !v.is_null()),
         })
     }
 
@@ -347,6 +353,15 @@ impl TaskMessage {
     /// `Refused` if the content type is not accepted, `Compression` or `Decode` if the body is damaged, `Invalid` if
     /// it is no task message.
     pub fn from_message(message: &Message, accept: &Accept) -> Result<Self, ProtocolError> {
+        Self::take(&mut message.clone(), accept)
+    }
+
+    /// Takes the task out of a message of protocol 2 or 1, whose headers are moved and not copied. A message that is
+    /// refused keeps the name and the id of its task.
+    ///
+    /// # Errors
+    /// As [`TaskMessage::from_message`].
+    pub fn take(message: &mut Message, accept: &Accept) -> Result<Self, ProtocolError> {
         let body = codec::decode_body(message, accept)?;
         if !message.headers.contains_key("task") {
             return super::v1::read(body);
@@ -354,7 +369,6 @@ impl TaskMessage {
         if body.as_map().is_some_and(|m| m.contains_key("args")) {
             return super::v1::read_hybrid(body, &message.headers);
         }
-        let header = TaskHeader::from_headers(&message.headers)?;
         let Value::List(parts) = body else {
             let reason = format!(
                 "the body must be [args, kwargs, embed], not {}",
@@ -368,11 +382,13 @@ impl TaskMessage {
                 "the body must have the three parts [args, kwargs, embed]",
             ));
         };
+        let (args, kwargs) = (read_args(args)?, read_kwargs(kwargs)?);
+        let embed = Embed::from_value(embed)?;
         Ok(Self {
-            header,
-            args: read_args(args)?,
-            kwargs: read_kwargs(kwargs)?,
-            embed: Embed::from_value(&embed)?,
+            header: read_header(&mut message.headers)?,
+            args,
+            kwargs,
+            embed,
         })
     }
 

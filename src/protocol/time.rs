@@ -76,9 +76,17 @@ pub fn sqlite_datetime(at: Timestamp, zone: &TimeZone) -> String {
 
 /// `isoformat` of a wall clock without offset.
 pub(super) fn civil_text(civil: DateTime, separator: char) -> String {
-    let mut out = date_text(civil.date());
-    out.push(separator);
-    out.push_str(&time_text(civil.time()));
+    let (date, time) = (civil.date(), civil.time());
+    let (year, month, day) = (date.year(), date.month(), date.day());
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    let mut out = String::with_capacity(32);
+    let _ = write!(
+        out,
+        "{year:04}-{month:02}-{day:02}{separator}{hour:02}:{minute:02}:{second:02}"
+    );
+    if micros(time) != 0 {
+        let _ = write!(out, ".{:06}", micros(time));
+    }
     out
 }
 

@@ -20,7 +20,7 @@ pub(super) fn read_hybrid(body: Value, headers: &Map) -> Result<TaskMessage, Pro
     };
     let args = read_args(body.swap_remove("args").unwrap_or_default())?;
     let kwargs = read_kwargs(body.swap_remove("kwargs").unwrap_or_default())?;
-    let embed = Embed::from_value(&Value::from([
+    let embed = Embed::from_value(Value::from([
         (
             "callbacks",
             body.swap_remove("callbacks").unwrap_or_default(),
@@ -40,7 +40,7 @@ pub(super) fn read_hybrid(body: Value, headers: &Map) -> Result<TaskMessage, Pro
     for (name, value) in headers {
         body.insert(name.clone(), value.clone());
     }
-    let mut header = TaskHeader::from_headers(&body)?;
+    let mut header = TaskHeader::from_headers(body)?;
     if header.root_id.is_none() {
         header.root_id = Some(header.id.clone());
     }

@@ -6,6 +6,7 @@ use std::any::Any;
 use std::error::Error;
 use std::fmt::Debug;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{RetryRequest, Stop, TaskError, TimeLimits};
-use crate::protocol::{DeliveryInfo, Map, ResultTuple, State, TaskHeader, Value};
+use crate::protocol::{DeliveryInfo, Map, ResultTuple, State, TaskHeader, TaskMessage, Value};
 
 /// What can go wrong when a task asks its host for something.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +43,8 @@ pub trait Host: Any + Debug + Send + Sync {
 /// The request that a task serves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The headers of its message.
-    pub header: TaskHeader,
-    /// Positional arguments.
-    pub args: Vec<Value>,
-    /// Keyword arguments.
-    pub kwargs: Map,
+    /// Its message: headers and arguments.
+    pub message: Arc<TaskMessage>,
     /// Whether nothing is stored for it.
     pub ignore_result: bool,
     /// Where its message came from.
@@ -59,7 +56,7 @@ pub struct Request {
     /// Correlation id of its message.
     pub correlation_id: Option<String>,
     /// Name of the node that runs it.
-    pub hostname: String,
+    pub hostname: Arc<str>,
 }
 
 /// Who is calling, when a task sends another: ids to pass on, and where the children are noted.
@@ -111,12 +108,13 @@ struct Inner {
     request: Request,
     host: Arc<dyn Host>,
     children: Arc<Mutex<Vec<ResultTuple>>>,
-    cancel: CancellationToken,
+    /// The tokens are made when first asked for: most runs are over before.
+    cancel: OnceLock<CancellationToken>,
     /// Why it was cut off; set before `cancel`.
     stop: OnceLock<Stop>,
     limits: OnceLock<TimeLimits>,
-    soft: CancellationToken,
-    handles_soft: CancellationToken,
+    soft: OnceLock<CancellationToken>,
+    handles_soft: AtomicBool,
     /// Held until the last clone goes: a worker's slot, which a blocking task may keep after it was cut off.
     _slot: Box<dyn Any + Send + Sync>,
 }
@@ -132,37 +130,36 @@ impl Debug for Context {
 }
 
 impl Context {
-    /// For workers. `cancel` is cancelled when the run is cut off; `slot` is dropped when the run's code is gone.
+    /// For workers. `slot` is dropped when the run's code is gone.
     #[must_use]
-    pub fn new(
-        request: Request,
-        host: Arc<dyn Host>,
-        cancel: CancellationToken,
-        slot: Box<dyn Any + Send + Sync>,
-    ) -> Self {
+    pub fn new(request: Request, host: Arc<dyn Host>, slot: Box<dyn Any + Send + Sync>) -> Self {
         Self(Arc::new(Inner {
             request,
             host,
             children: Arc::default(),
-            cancel,
+            cancel: OnceLock::new(),
             stop: OnceLock::new(),
             limits: OnceLock::new(),
-            soft: CancellationToken::new(),
-            handles_soft: CancellationToken::new(),
+            soft: OnceLock::new(),
+            handles_soft: AtomicBool::new(false),
             _slot: slot,
         }))
+    }
+
+    fn header(&self) -> &TaskHeader {
+        &self.0.request.message.header
     }
 
     /// The task id.
     #[must_use]
     pub fn id(&self) -> &str {
-        &self.0.request.header.id
+        &self.header().id
     }
 
     /// The task's name.
     #[must_use]
     pub fn task(&self) -> &str {
-        &self.0.request.header.task
+        &self.header().task
     }
 
     /// The whole request.
@@ -174,25 +171,25 @@ impl Context {
     /// Positional arguments, as received.
     #[must_use]
     pub fn args(&self) -> &[Value] {
-        &self.0.request.args
+        &self.0.request.message.args
     }
 
     /// Keyword arguments, as received.
     #[must_use]
     pub fn kwargs(&self) -> &Map {
-        &self.0.request.kwargs
+        &self.0.request.message.kwargs
     }
 
     /// Number of retries so far; 0 at the first run.
     #[must_use]
     pub fn retries(&self) -> u32 {
-        self.0.request.header.retries
+        self.header().retries
     }
 
     /// The caller's own headers.
     #[must_use]
     pub fn headers(&self) -> &Map {
-        &self.0.request.header.custom
+        &self.header().custom
     }
 
     /// The node that runs this.
@@ -248,7 +245,7 @@ impl Context {
     /// tasks should ask now and then.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.cancel.is_cancelled()
+        self.0.stop.get().is_some() || self.0.cancel.get().is_some_and(|c| c.is_cancelled())
     }
 
     /// Resolves when this run is cut off, with the reason: for tasks that wind down
@@ -257,7 +254,7 @@ impl Context {
     /// # Cancel safety
     /// Cancel safe.
     pub async fn stopped(&self) -> Stop {
-        self.0.cancel.cancelled().await;
+        self.cancel_token().cancelled().await;
         self.0.stop.get().cloned().unwrap_or(Stop::Cancel)
     }
 
@@ -280,8 +277,8 @@ impl Context {
     /// Resolves at the soft time limit. A task that calls this handles the limit itself; any other one fails with
     /// `SoftTimeLimitExceeded` at that moment.
     pub fn soft_time_limit(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.0.handles_soft.cancel();
-        self.0.soft.clone().cancelled_owned()
+        self.0.handles_soft.store(true, Ordering::SeqCst);
+        self.soft_token().clone().cancelled_owned()
     }
 
     /// Lets this clone's task wait for the results of others, which is otherwise an error: a worker whose slots all
@@ -314,7 +311,7 @@ impl Context {
     /// This task as the caller of others.
     #[must_use]
     pub fn caller(&self) -> Caller {
-        let header = &self.0.request.header;
+        let header = self.header();
         Caller {
             task_id: header.id.clone(),
             root_id: header.root_id.clone().unwrap_or_else(|| header.id.clone()),
@@ -335,7 +332,11 @@ impl Context {
     }
 
     pub(super) fn cancel_token(&self) -> &CancellationToken {
-        &self.0.cancel
+        self.0.cancel.get_or_init(CancellationToken::new)
+    }
+
+    fn soft_token(&self) -> &CancellationToken {
+        self.0.soft.get_or_init(CancellationToken::new)
     }
 
     /// Sets the time limits, once.
@@ -347,12 +348,12 @@ impl Context {
     pub(super) fn stop(&self, why: Stop) {
         // The first reason stands.
         let _ = self.0.stop.set(why);
-        self.0.cancel.cancel();
+        self.cancel_token().cancel();
     }
 
     /// Tells the task that its soft limit has passed; true if it handles that itself.
     pub(super) fn pass_soft_limit(&self) -> bool {
-        self.0.soft.cancel();
-        self.0.handles_soft.is_cancelled()
+        self.soft_token().cancel();
+        self.0.handles_soft.load(Ordering::SeqCst)
     }
 }

@@ -13,12 +13,13 @@ use super::error::{Failed, RetryRequest};
 use super::{Context, Job, Outcome, RetryAt, Stop, TaskError, TaskOptions, context};
 use crate::protocol::{Exception, Value, repr};
 
-/// Runs a job. `stop` resolves when the run is to be cut off; `random` (0..1) spreads automatic retries.
+/// Runs a job. `stop` resolves when the run is to be cut off; `random` makes a number (0..1) that spreads automatic
+/// retries.
 ///
 /// An async task that is cut off is dropped at its next `.await`. A blocking one cannot be: its outcome is reported
 /// at once, and its context (with the worker's slot in it) lives on until its thread is back. A task that winds down
 /// ([`Runnable::winds_down`](super::Runnable::winds_down)) is told why, and its outcome is reported when it has ended.
-pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: f64) -> Outcome {
+pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: fn() -> f64) -> Outcome {
     let Job {
         task,
         context,
@@ -26,7 +27,6 @@ pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: f64) -> Out
         kwargs,
         limits,
     } = job;
-    let options = task.options().clone();
     let winds_down = task.winds_down();
     context.limit(limits);
     // What the task logs is shown as its own. At the highest level, so that no filter of a log leaves it out.
@@ -69,8 +69,8 @@ pub async fn run(job: Job, stop: impl Future<Output = Stop>, random: f64) -> Out
         return why.into();
     }
     match ended {
-        Ok(result) => conclude(result, &context, &options, random),
-        Err(panic) => conclude(Err(panicked(&*panic)), &context, &options, random),
+        Ok(result) => conclude(result, &context, task.options(), random),
+        Err(panic) => conclude(Err(panicked(&*panic)), &context, task.options(), random),
     }
 }
 
@@ -98,7 +98,7 @@ fn conclude(
     result: Result<Value, TaskError>,
     cx: &Context,
     options: &TaskOptions,
-    random: f64,
+    random: fn() -> f64,
 ) -> Outcome {
     let failure = |exception: Exception, traceback: Option<String>| {
         let expected = options.throws.contains(&exception.exc_type);
@@ -133,7 +133,7 @@ fn conclude(
                 (Some(eta), _) => RetryAt::At(eta),
                 (None, Some(countdown)) => RetryAt::After(countdown),
                 (None, None) if backoff => {
-                    RetryAt::After(options.autoretry_delay(cx.retries(), random))
+                    RetryAt::After(options.autoretry_delay(cx.retries(), random()))
                 }
                 (None, None) => RetryAt::After(options.default_retry_delay),
             };
@@ -152,7 +152,7 @@ fn conclude(
             } = *failed;
             let retries_left = options.max_retries.is_none_or(|max| cx.retries() < max);
             if options.autoretry.covers(&exception) && retries_left {
-                let at = RetryAt::After(options.autoretry_delay(cx.retries(), random));
+                let at = RetryAt::After(options.autoretry_delay(cx.retries(), random()));
                 return Outcome::Retry {
                     at,
                     exception,

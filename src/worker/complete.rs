@@ -3,9 +3,11 @@
 //! Mirrors `celery.app.trace` and `celery.worker.request` (`on_success`, `on_failure`, `on_retry`, `reject`). What follows
 //! is published before the result is stored, so that its `children` are known; the message is acknowledged last.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::Request;
@@ -18,17 +20,126 @@ use crate::broker::Settle;
 use crate::protocol::{Exception, ResultMeta, ResultTuple, State as TaskState, Value, repr};
 use crate::task::{Caller, Outcome, RetryAt};
 
-/// Deals with the end of a run.
-pub(super) async fn complete(
-    core: &Core,
-    request: &Request,
-    outcome: Outcome,
-    caller: &Caller,
-    took: Duration,
-) {
-    core.count_run(request, took);
+/// A run that has ended and is not recorded.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) request: Arc<Request>,
+    /// What it has sent.
+    pub(super) caller: Caller,
+    /// How long it took.
+    pub(super) took: Duration,
+    /// Its place among those that are not settled, given up with it.
+    pub(super) _unsettled: OwnedSemaphorePermit,
+}
+
+/// Deals with the end of a run. Returns when the next may begin: whatever has to wait goes on by itself.
+pub(super) async fn complete(core: &Arc<Core>, run: Run, outcome: Outcome) {
+    core.count_run(&run.request, run.took);
     match outcome {
-        Outcome::Success(value) => success(core, request, value, caller, took).await,
+        Outcome::Success(value) if is_plain(&run.request) => {
+            if core.ignores_result(&run.request) {
+                succeeded(core, &run, &value);
+            } else {
+                store_success(core, run, value).await;
+            }
+        }
+        outcome => {
+            let ends = Arc::clone(core);
+            core.running.spawn(async move {
+                end(&ends, &run, outcome).await;
+                ends.remove(&run.request);
+            });
+        }
+    }
+}
+
+/// Whether nothing follows a success but its record.
+fn is_plain(request: &Request) -> bool {
+    let embed = &request.message.embed;
+    let none = |list: &Option<Vec<Value>>| list.as_ref().is_none_or(Vec::is_empty);
+    none(&embed.callbacks) && none(&embed.chain) && embed.chord.is_none()
+}
+
+/// Has a success stored together with others, and records its end when that is done.
+async fn store_success(core: &Arc<Core>, run: Run, value: Value) {
+    let meta = core.meta(
+        &run.request,
+        TaskState::SUCCESS,
+        value,
+        children(&run.caller),
+    );
+    core.running.stores();
+    let owner = Arc::clone(core);
+    let then = move |meta: ResultMeta, outcome| {
+        match stored(&meta.task_id, &meta.status, outcome) {
+            Ok(()) => succeeded(&owner, &run, &meta.result),
+            Err(error) => {
+                let ends = Arc::clone(&owner);
+                owner.running.spawn(async move {
+                    not_encoded(&ends, &run, &error).await;
+                    ends.remove(&run.request);
+                });
+            }
+        }
+        owner.running.stored();
+    };
+    core.storer.store_then(meta, then).await;
+}
+
+/// Settles, counts, and tells of a success whose result is stored, or not wanted.
+fn succeeded(core: &Core, run: &Run, value: &Value) {
+    let Run { request, took, .. } = run;
+    core.settle(request, Settle::Ack);
+    let took = took.as_secs_f64();
+    let shown = || repr::saferepr(value);
+    if sends_events(request) {
+        core.events.task("task-succeeded", || {
+            event(
+                request,
+                [("result", shown().into()), ("runtime", took.into())],
+            )
+        });
+    }
+    if tracing::enabled!(tracing::Level::INFO) {
+        let (seconds, shown) = (seconds(took), shown());
+        tracing::info!(
+            event = "task.succeeded",
+            task = request.name(),
+            id = request.id(),
+            runtime = took,
+            result = shown,
+            "Task {} succeeded in {seconds}s: {shown}",
+            request.label()
+        );
+    }
+    core.end(request, "SUCCESS");
+}
+
+/// The value has no wire form: that is a failure of the task (celery.app.trace, EncodeError).
+async fn not_encoded(core: &Core, run: &Run, error: &BackendError) {
+    let exception = Exception::new(
+        "kombu.exceptions",
+        "EncodeError",
+        vec![error.to_string().into()],
+    );
+    failure(
+        core,
+        &run.request,
+        exception,
+        None,
+        &run.caller,
+        Log::Unexpected,
+    )
+    .await;
+}
+
+/// Deals with an end that has to wait for something.
+async fn end(core: &Core, run: &Run, outcome: Outcome) {
+    let Run {
+        request, caller, ..
+    } = run;
+    match outcome {
+        Outcome::Success(value) => success(core, run, value).await,
         Outcome::Failure {
             exception,
             traceback,
@@ -51,7 +162,7 @@ pub(super) async fn complete(
         }
         Outcome::Ignored => {
             forget_started(core, request).await;
-            settle(core, request, Settle::Ack);
+            core.settle(request, Settle::Ack);
             core.count_end(request, "IGNORED");
             tracing::info!(
                 event = "task.ignored",
@@ -69,7 +180,11 @@ pub(super) async fn complete(
     }
 }
 
-async fn success(core: &Core, request: &Request, value: Value, caller: &Caller, took: Duration) {
+/// A success after which something follows: that is sent before the result is stored.
+async fn success(core: &Core, run: &Run, value: Value) {
+    let Run {
+        request, caller, ..
+    } = run;
     if let Err(error) = follow::on_success(core, request, &value, caller).await {
         let exception = Exception::new(
             "kombu.exceptions",
@@ -81,41 +196,13 @@ async fn success(core: &Core, request: &Request, value: Value, caller: &Caller, 
     if !core.ignores_result(request) {
         let meta = core.meta(request, TaskState::SUCCESS, value.clone(), children(caller));
         if let Err(error) = store(core, meta).await {
-            // The value has no wire form: that is a failure of the task (celery.app.trace, EncodeError).
-            let exception = Exception::new(
-                "kombu.exceptions",
-                "EncodeError",
-                vec![error.to_string().into()],
-            );
-            return failure(core, request, exception, None, caller, Log::Unexpected).await;
+            return not_encoded(core, run, &error).await;
         }
     }
-    let shown = repr::saferepr(&value);
-    part_done(core, request, TaskState::SUCCESS, value).await;
-    settle(core, request, Settle::Ack);
-    core.count_end(request, "SUCCESS");
-    let seconds = seconds(took);
-    if sends_events(core, request) {
-        let runtime = took.as_secs_f64();
-        core.events.task("task-succeeded", || {
-            event(
-                request,
-                [
-                    ("result", shown.as_str().into()),
-                    ("runtime", runtime.into()),
-                ],
-            )
-        });
+    if request.message.embed.chord.is_some() {
+        part_done(core, request, TaskState::SUCCESS, value.clone()).await;
     }
-    tracing::info!(
-        event = "task.succeeded",
-        task = request.name(),
-        id = request.id(),
-        runtime = took.as_secs_f64(),
-        result = shown,
-        "Task {} succeeded in {seconds}s: {shown}",
-        request.label()
-    );
+    succeeded(core, run, &value);
 }
 
 /// An ignored task has no state: STARTED would stand for ever. One that the task has stored itself stays.
@@ -158,8 +245,7 @@ async fn failure(
         .settings
         .task_acks_on_failure
         .unwrap_or_else(|| acks_on_failure_or_timeout(core, request));
-    settle(
-        core,
+    core.settle(
         request,
         if acks || !core.acks_late(request) {
             Settle::Ack
@@ -235,7 +321,7 @@ pub(super) async fn record_failure(
 }
 
 fn failed_event(core: &Core, request: &Request, exception: &Exception, traceback: Option<&str>) {
-    if sends_events(core, request) {
+    if sends_events(request) {
         core.events.task("task-failed", || {
             event(
                 request,
@@ -279,8 +365,8 @@ async fn retry(
             tracing::error!("can't store the retry of {}: {error}", request.label());
         }
     }
-    settle(core, request, Settle::Ack);
-    if sends_events(core, request) {
+    core.settle(request, Settle::Ack);
+    if sends_events(request) {
         core.events.task("task-retried", || {
             event(
                 request,
@@ -324,13 +410,13 @@ async fn reject(core: &Core, request: &Request, requeue: bool, reason: &str, cal
             "Reject",
             vec![reason.into(), false.into()],
         );
-        settle(core, request, Settle::Reject);
+        core.settle(request, Settle::Reject);
         record_failure(core, request, &exception, None, caller).await;
         failed_event(core, request, &exception, None);
     } else {
-        settle(core, request, Settle::Requeue);
+        core.settle(request, Settle::Requeue);
     }
-    if sends_events(core, request) {
+    if sends_events(request) {
         core.events.task("task-rejected", || {
             event(request, [("requeue", requeue.into())])
         });
@@ -367,23 +453,8 @@ async fn timed_out(core: &Core, request: &Request, limit: Duration, caller: &Cal
     } else {
         Settle::Requeue
     };
-    settle(core, request, how);
+    core.settle(request, how);
     failed_event(core, request, &exception, None);
-}
-
-/// Settles a request. If its connection is gone the broker will deliver it again, and then it is settled as known.
-pub(super) fn settle(core: &Core, request: &Request, how: Settle) {
-    if let Some(tag) = request.delivery_tag()
-        && matches!(how, Settle::Ack | Settle::Reject)
-    {
-        core.state.lock().note_settled(tag);
-    }
-    if let Err(error) = request.settle(how) {
-        tracing::debug!(
-            "{} could not be settled, and will be when it is delivered again: {error}",
-            request.label()
-        );
-    }
 }
 
 /// Counts this request as a part of its chord, and deals with the body once all parts are in.
@@ -405,7 +476,16 @@ pub(super) async fn part_done(core: &Core, request: &Request, state: TaskState, 
 /// Stores a meta; only a value that has no wire form is an error. An outage has been waited for, or logged.
 pub(super) async fn store(core: &Core, meta: ResultMeta) -> Result<(), BackendError> {
     let (id, status) = (meta.task_id.clone(), meta.status.clone());
-    match core.storer.store(meta).await {
+    stored(&id, &status, core.storer.store(meta).await)
+}
+
+/// What became of a meta, as [`store`] tells it.
+fn stored(
+    id: &str,
+    status: &TaskState,
+    outcome: Result<Stored, BackendError>,
+) -> Result<(), BackendError> {
+    match outcome {
         Ok(Stored::Written) => Ok(()),
         Ok(Stored::AlreadySuccess) => {
             tracing::debug!(task_id = %id, "state {status} not stored: the task has succeeded before");
@@ -443,17 +523,12 @@ pub(super) async fn persist<'a, T, E: std::fmt::Display>(
 }
 
 fn acks_on_failure_or_timeout(core: &Core, request: &Request) -> bool {
-    let option = core
-        .tasks
-        .get(request.task())
-        .and_then(|t| t.options().acks_on_failure_or_timeout);
+    let option = request.options().and_then(|o| o.acks_on_failure_or_timeout);
     option.unwrap_or(core.settings.task_acks_on_failure_or_timeout)
 }
 
-pub(super) fn sends_events(core: &Core, request: &Request) -> bool {
-    core.tasks
-        .get(request.task())
-        .is_none_or(|t| t.options().send_events)
+pub(super) fn sends_events(request: &Request) -> bool {
+    request.options().is_none_or(|o| o.send_events)
 }
 
 fn children(caller: &Caller) -> Vec<ResultTuple> {
@@ -465,8 +540,8 @@ fn children(caller: &Caller) -> Vec<ResultTuple> {
 }
 
 /// Seconds with six significant digits, as Python would print them.
-fn seconds(took: Duration) -> String {
-    let text = format!("{:.5e}", took.as_secs_f64());
+fn seconds(took: f64) -> String {
+    let text = format!("{took:.5e}");
     repr::float_repr(text.parse().unwrap_or_default())
 }
 

@@ -3,42 +3,30 @@
 //! Mirrors `celery.worker.consumer.Consumer` and `celery.worker.loops`. It outlives connections: a session lends it a
 //! subscription, and running requests go on when that is lost.
 
-use std::any::Any;
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::JoinError;
 use tokio::time::sleep;
 
+use super::Request;
 use super::core::Core;
 use super::directive::Directive;
-use super::execute::{discard, execute, terminate};
+use super::execute::{discard, terminate};
+use super::pace::{self, Pace};
 use super::rate_limit::Bucket;
 use super::state::Phase;
 use super::timer::Timer;
-use super::{Request, complete};
 use crate::broker::{Acker, Command, Settle};
 use crate::protocol::Queue;
-use crate::task::Stop;
+use crate::task::{RateLimit, Stop};
 
 /// Clocks can be set: what is due is looked for at least this often.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a worker that scales down must have been idle (`AUTOSCALE_KEEPALIVE`).
 const KEEPALIVE: Duration = Duration::from_secs(30);
-
-/// A slot in use; dropping it tells the loop.
-#[derive(Debug)]
-struct Slot(mpsc::UnboundedSender<()>);
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        // The loop may be gone at shutdown.
-        let _ = self.0.send(());
-    }
-}
 
 /// What the loop asks its session to do, since only the session holds the connection.
 #[derive(Debug)]
@@ -53,42 +41,37 @@ pub(super) enum Ask {
 #[derive(Debug)]
 pub(super) struct Consumer {
     pub(super) core: Arc<Core>,
-    pub(super) timer: Timer,
+    /// How many requests are held for their time.
+    pub(super) held: usize,
     buckets: HashMap<String, Bucket>,
-    ready: VecDeque<Arc<Request>>,
-    slots: usize,
-    busy: usize,
-    slot: mpsc::UnboundedSender<()>,
-    /// One entry per slot that came free; unbounded because slots are.
-    freed: mpsc::UnboundedReceiver<()>,
-    pub(super) running: JoinSet<()>,
+    /// Requests that go to the slots at the end of this turn.
+    ready: Vec<Arc<Request>>,
     prefetch: Option<u32>,
-    idle_since: Instant,
+    pace: Pace,
+    /// When the worker scaled down last.
+    scaled: Instant,
     /// Deliveries so far.
     pub(super) received: u64,
-    /// Requests that may still be handed to a slot; none means no limit.
-    left: Option<u64>,
 }
 
 impl Consumer {
-    /// A loop with that many slots that ends the worker after `max_tasks` runs.
-    pub(super) fn new(core: Arc<Core>, slots: usize, max_tasks: Option<u64>) -> Self {
-        let (slot, freed) = mpsc::unbounded_channel();
-        core.state.lock().concurrency = slots;
+    /// The loop of a worker.
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        {
+            let mut state = core.state.lock();
+            state.concurrency = core.slots.len();
+            state.counts_runs = core.slots.left().is_some();
+            state.timer = Timer::new(Arc::clone(&core.tasks), core.accept.clone());
+        }
         Self {
             core,
-            timer: Timer::default(),
+            held: 0,
             buckets: HashMap::new(),
-            ready: VecDeque::new(),
-            slots,
-            busy: 0,
-            slot,
-            freed,
-            running: JoinSet::new(),
+            ready: Vec::new(),
             prefetch: None,
-            idle_since: Instant::now(),
+            pace: Pace::new(Instant::now()),
+            scaled: Instant::now(),
             received: 0,
-            left: max_tasks,
         }
     }
 
@@ -96,13 +79,19 @@ impl Consumer {
     /// may be run.
     pub(super) fn prefetch_count(&self) -> u32 {
         let count = self.window();
-        let Some(left) = self.left else { return count };
+        let Some(left) = self.core.slots.left() else {
+            return if count == 0 {
+                0
+            } else {
+                count + self.pace.extra()
+            };
+        };
         // What runs and is acknowledged at its end takes its place in the window until then.
         let taken = self.core.state.lock().taken();
         let late = taken.iter().filter(|r| self.core.acks_late(r)).count();
         let most = left
             .saturating_add(late as u64)
-            .saturating_add(self.timer.len() as u64);
+            .saturating_add(self.held as u64);
         let most = u32::try_from(most).unwrap_or(u32::MAX).max(1);
         if count == 0 { most } else { count.min(most) }
     }
@@ -112,13 +101,13 @@ impl Consumer {
         if multiplier == 0 {
             return 0;
         }
-        let held = self.timer.len();
+        let held = self.held;
         let held = self
             .core
             .settings
             .worker_eta_task_limit
             .map_or(held, |limit| held.min(limit as usize));
-        u32::try_from(self.slots)
+        u32::try_from(self.core.slots.len())
             .unwrap_or(u32::MAX)
             .saturating_mul(multiplier)
             .saturating_add(u32::try_from(held).unwrap_or(u32::MAX))
@@ -137,9 +126,13 @@ impl Consumer {
     /// Starts over with a new subscription: what was held and not started will be delivered again.
     pub(super) fn reset(&mut self) {
         self.prefetch = None;
-        for request in self.waiting() {
-            self.core.state.lock().remove(&request);
+        let waiting = self.waiting();
+        let mut state = self.core.state.lock();
+        for request in waiting {
+            state.remove(&request);
         }
+        state.timer.drain();
+        self.held = 0;
     }
 
     /// Goes on with what a lost connection held and the new one has taken over: running requests get their acker, what was
@@ -163,24 +156,53 @@ impl Consumer {
         }
     }
 
+    /// Looks at how fast things go, and gives back what was fetched in excess if they do not go so fast any more. Who
+    /// sets the multiplier to 1 wants nothing in reserve.
+    fn look_at_pace(&mut self) {
+        if self.core.prefetch_multiplier <= 1 {
+            return;
+        }
+        let slower = self.pace.look(self.core.slots.begun(), Instant::now());
+        if slower && self.pace.extra() == 0 {
+            let surplus = self.core.slots.surplus(self.window() as usize);
+            for request in surplus {
+                self.core.remove(&request);
+                self.core.settle(&request, Settle::Restore);
+            }
+        }
+    }
+
+    /// Notes that a request is acknowledged at its end.
+    pub(super) fn note_late(&mut self) {
+        self.pace.late(Instant::now());
+    }
+
     /// Takes out everything that has not started, in the order of its arrival per kind.
     fn waiting(&mut self) -> Vec<Arc<Request>> {
-        let mut waiting: Vec<_> = self.ready.drain(..).collect();
+        let mut waiting = self.core.slots.drain();
+        waiting.append(&mut self.ready);
         for bucket in self.buckets.values_mut() {
             waiting.extend(bucket.drain());
         }
-        waiting.extend(self.timer.take(|_| true));
         waiting
     }
 
     /// Gives back everything that has not started, the first last, so that it comes first again.
     pub(super) fn give_back(&mut self) -> usize {
         let waiting = self.waiting();
+        let held = self.core.state.lock().timer.drain();
+        self.held = 0;
+        let count = waiting.len() + held.len();
+        for out in held.into_iter().rev() {
+            if let Err(error) = out.settle(Settle::Restore) {
+                tracing::debug!("a message that was held will come again: {error}");
+            }
+        }
         for request in waiting.iter().rev() {
             self.core.state.lock().remove(request);
-            complete::settle(&self.core, request, Settle::Restore);
+            self.core.settle(request, Settle::Restore);
         }
-        waiting.len()
+        count
     }
 
     /// How many deliveries have come in so far.
@@ -190,50 +212,44 @@ impl Consumer {
 
     /// How many requests are held for their time.
     pub(super) fn held(&self) -> usize {
-        self.timer.len()
+        self.held
     }
 
     /// Whether nothing runs and nothing waits but tasks that were sent for a later time. A retry that waits is work
     /// that has begun.
     pub(super) fn is_idle(&self) -> bool {
-        self.running.is_empty()
-            && self.busy == 0
+        self.core.running.len() == 0
+            && self.core.slots.load() == 0
             && self.ready.is_empty()
             && self.buckets.values().all(Bucket::is_empty)
-            && !self.timer.any(|r| r.message.header.retries > 0)
+            && self.core.state.lock().timer.retries() == 0
     }
 
     /// How many requests run, or are being completed.
     pub(super) fn running(&self) -> usize {
-        self.running.len()
+        self.core.running.len()
     }
 
-    /// Waits for whatever happens by itself: a slot coming free, a request ending, something due.
+    /// Waits for whatever happens by itself: something ending, something due, a reason to fetch more.
     ///
     /// Cancel safe: call it in `select!`, then [`Consumer::advance`].
     pub(super) async fn event(&mut self) {
         let due = self.next_due();
         tokio::select! {
-            Some(()) = self.freed.recv() => self.busy = self.busy.saturating_sub(1),
-            Some(ended) = self.running.join_next() => self.note_end(ended),
+            ended = self.core.running.ended() => if let Some(ended) = ended { note_end(ended) },
+            () = self.core.nudge.notified() => {}
             () = sleep(due) => {}
         }
     }
 
-    fn note_end(&mut self, ended: Result<(), tokio::task::JoinError>) {
-        if let Err(error) = ended
-            && error.is_panic()
-        {
-            tracing::error!(
-                "a request ended in a panic of the worker's own; its message will come again: {error}"
-            );
-        }
-        self.idle_since = Instant::now();
-    }
-
     fn next_due(&self) -> Duration {
         let now = Timestamp::now();
-        let eta = self.timer.next_due().map(|at| {
+        let due = if self.held > 0 {
+            self.core.state.lock().timer.next_due()
+        } else {
+            None
+        };
+        let eta = due.map(|at| {
             at.duration_since(now)
                 .max(jiff::SignedDuration::ZERO)
                 .unsigned_abs()
@@ -243,85 +259,86 @@ impl Consumer {
         let turn = turn.map(|at| at.saturating_duration_since(now));
         let first = [eta, turn].into_iter().flatten().min();
         // At least that often, for the load to be looked at, and for others to see that the loop goes round.
-        first.map_or(LOOK, |d| d.min(LOOK))
+        let look = if self.pace.extra() > 0 {
+            pace::NOTICE
+        } else {
+            LOOK
+        };
+        first.map_or(look, |d| d.min(look))
     }
 
-    /// Moves on what is due, and starts what is ready while there are slots.
+    /// Moves on what is due, and hands what is ready to the slots.
     pub(super) fn advance(&mut self) {
-        while self.freed.try_recv().is_ok() {
-            self.busy = self.busy.saturating_sub(1);
-        }
-        while let Some(ended) = self.running.try_join_next() {
-            self.note_end(ended);
-        }
-        let now = Timestamp::now();
-        while let Some(request) = self.timer.pop_due(now) {
-            tracing::debug!("Task {} is due", request.label());
-            self.core.state.lock().place(Phase::Reserved, &request);
-            self.ready_or_throttled(request);
-        }
-        let now = Instant::now();
-        for bucket in self.buckets.values_mut() {
-            while let Some(request) = bucket.pop_due(now) {
-                self.ready.push_back(request);
+        self.core.running.reap(note_end);
+        self.look_at_pace();
+        if self.held > 0 {
+            let now = Timestamp::now();
+            while let Some(request) = self.pop_due(now) {
+                tracing::debug!("Task {} is due", request.label());
+                self.ready_or_throttled(request);
             }
         }
-        self.autoscale();
-        while self.busy < self.slots && self.left != Some(0) {
-            let Some(request) = self.ready.pop_front() else {
-                break;
-            };
-            self.busy += 1;
-            if let Some(left) = &mut self.left {
-                *left -= 1;
-                if *left == 0 {
-                    tracing::info!(
-                        event = "worker.max_tasks",
-                        "all tasks of --max-tasks are taken: stopping"
-                    );
-                    self.core.shutdown.warm();
+        if !self.buckets.is_empty() {
+            let now = Instant::now();
+            for bucket in self.buckets.values_mut() {
+                while let Some(request) = bucket.pop_due(now) {
+                    self.ready.push(request);
                 }
             }
-            request.mark_taken();
-            let slot: Box<dyn Any + Send + Sync> = Box::new(Slot(self.slot.clone()));
-            self.running
-                .spawn(execute(Arc::clone(&self.core), request, slot));
         }
+        if !self.ready.is_empty() {
+            self.core.slots.put(&self.core, self.ready.drain(..));
+        }
+        self.autoscale();
+    }
+
+    /// Takes a request whose time has come out of the timer.
+    fn pop_due(&mut self, now: Timestamp) -> Option<Arc<Request>> {
+        let mut state = self.core.state.lock();
+        let request = state.timer.pop_due(now);
+        if let Some(request) = &request {
+            state.place(Phase::Reserved, request);
+        }
+        self.held = state.timer.len();
+        request
     }
 
     fn autoscale(&mut self) {
         let Some((max, min)) = self.core.state.lock().autoscale else {
             return;
         };
-        let wanted = (self.busy + self.ready.len()).clamp(min, max.max(min));
-        if wanted > self.slots {
+        let slots = self.core.slots.len();
+        let wanted = self.core.slots.load().clamp(min, max.max(min));
+        if wanted > slots {
             tracing::info!(
                 event = "worker.scaled",
                 slots = wanted,
                 "Scaling up {} processes.",
-                wanted - self.slots
+                wanted - slots
             );
             self.set_slots(wanted);
-        } else if wanted < self.slots && self.idle_since.elapsed() >= KEEPALIVE {
+        } else if wanted < slots
+            && self.core.slots.idle_since().max(self.scaled).elapsed() >= KEEPALIVE
+        {
             tracing::info!(
                 event = "worker.scaled",
                 slots = wanted,
                 "Scaling down {} processes.",
-                self.slots - wanted
+                slots - wanted
             );
             self.set_slots(wanted);
-            self.idle_since = Instant::now();
+            self.scaled = Instant::now();
         }
     }
 
     fn set_slots(&mut self, slots: usize) {
-        self.slots = slots;
+        self.core.slots.set_len(&self.core, slots);
         self.core.state.lock().concurrency = slots;
     }
 
     /// Lets a request run as soon as its rate limit and a slot allow.
     pub(super) fn ready_or_throttled(&mut self, request: Arc<Request>) {
-        let interval = self.interval(request.task());
+        let interval = self.interval(&request);
         match (interval, self.buckets.get_mut(request.task())) {
             (Some(_), Some(bucket)) => bucket.push(request),
             (Some(interval), None) => {
@@ -330,12 +347,17 @@ impl Consumer {
                 bucket.push(request);
                 self.buckets.insert(name, bucket);
             }
-            (None, _) => self.ready.push_back(request),
+            (None, _) => self.ready.push(request),
         }
     }
 
     /// The time between two starts of a task: remote control's limit, then the task's, then the default.
-    fn interval(&self, task: &str) -> Option<Duration> {
+    fn interval(&self, request: &Request) -> Option<Duration> {
+        let own = request.options().and_then(|o| o.rate_limit);
+        self.interval_of(request.task(), own)
+    }
+
+    fn interval_of(&self, task: &str, own: Option<RateLimit>) -> Option<Duration> {
         if self.core.settings.worker_disable_rate_limits {
             return None;
         }
@@ -346,13 +368,7 @@ impl Consumer {
             .rate_limits
             .get(task)
             .map(|(_, limit)| *limit);
-        let limit = controlled.unwrap_or_else(|| {
-            self.core
-                .tasks
-                .get(task)
-                .and_then(|t| t.options().rate_limit)
-        });
-        limit.and_then(crate::task::RateLimit::interval)
+        controlled.unwrap_or(own).and_then(RateLimit::interval)
     }
 
     /// Does what remote control asks; some of it only the session can do.
@@ -367,7 +383,9 @@ impl Consumer {
             }
             Directive::RateLimit { task } => {
                 let now = Instant::now();
-                match (self.interval(&task), self.buckets.get_mut(&task)) {
+                let own = self.core.tasks.get(&task);
+                let own = own.and_then(|t| t.options().rate_limit);
+                match (self.interval_of(&task, own), self.buckets.get_mut(&task)) {
                     (Some(interval), Some(bucket)) => bucket.set_interval(interval, now),
                     (None, Some(bucket)) => {
                         self.ready.extend(bucket.drain());
@@ -378,18 +396,18 @@ impl Consumer {
                 None
             }
             Directive::PoolGrow { n, answer } => {
-                self.set_slots(self.slots.saturating_add(n));
+                self.set_slots(self.core.slots.len().saturating_add(n));
                 let _ = answer.send(Ok("pool will grow".to_owned()));
                 None
             }
             Directive::PoolShrink { n, answer } => {
-                let result = if n < self.slots {
-                    self.set_slots(self.slots - n);
+                let slots = self.core.slots.len();
+                let result = if n < slots {
+                    self.set_slots(slots - n);
                     Ok("pool will shrink".to_owned())
                 } else {
                     Err(format!(
-                        "ValueError(\"Can't shrink pool by {n}: it has {} slots\")",
-                        self.slots
+                        "ValueError(\"Can't shrink pool by {n}: it has {slots} slots\")"
                     ))
                 };
                 let _ = answer.send(result);
@@ -419,7 +437,7 @@ impl Consumer {
             }
             Directive::Elected(signature) => {
                 let core = Arc::clone(&self.core);
-                self.running.spawn(async move {
+                self.core.running.spawn(async move {
                     if let Err(error) = core.producer.apply(*signature, None).await {
                         tracing::error!(
                             "can't send the task that this node was elected for: {error}"
@@ -434,19 +452,23 @@ impl Consumer {
     /// Discards what waits of these ids, and cuts off what runs if a signal is given.
     fn revoke(&mut self, ids: &[String], signal: Option<&str>) {
         let wanted = |request: &Request| ids.iter().any(|id| id == request.id());
-        let mut waiting = self.timer.take(wanted);
+        let mut waiting = {
+            let mut state = self.core.state.lock();
+            let taken = state.timer.take(ids);
+            self.held = state.timer.len();
+            taken
+        };
         for bucket in self.buckets.values_mut() {
             waiting.extend(bucket.take(wanted));
         }
-        let (revoked, kept) = self.ready.drain(..).partition(|r| wanted(r));
-        self.ready = kept;
-        waiting.extend::<VecDeque<_>>(revoked);
+        waiting.extend(self.core.slots.take(wanted));
+        waiting.extend(self.ready.extract_if(.., |r| wanted(r)));
         for request in waiting {
             let core = Arc::clone(&self.core);
-            self.running.spawn(async move {
-                let stamp = core.revoked(&request).flatten();
+            self.core.running.spawn(async move {
+                let stamp = core.state.lock().revoked_by(&request).flatten();
                 discard(&core, &request, super::strategy::Discard::Revoked, stamp).await;
-                core.state.lock().remove(&request);
+                core.remove(&request);
             });
         }
         let Some(signal) = signal else { return };
@@ -482,5 +504,15 @@ impl Consumer {
             None => request.label(),
         };
         running.iter().map(label).collect()
+    }
+}
+
+fn note_end(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(
+            "a request ended in a panic of the worker's own; its message will come again: {error}"
+        );
     }
 }

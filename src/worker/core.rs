@@ -3,18 +3,21 @@
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 
-use super::state::UNREGISTERED;
+use super::running::Running;
+use super::slots::Slots;
+use super::state::{Mark, Tables, UNREGISTERED};
 use super::store::Storer;
 use super::{Directive, Request, State};
 use crate::app::App;
 use crate::backend::{Backend, Stored};
+use crate::broker::Settle;
 use crate::config::Settings;
 use crate::events::Dispatcher;
 use crate::producer::Producer;
@@ -36,6 +39,8 @@ pub(super) struct Core {
     pub(super) tasks: Arc<Registry>,
     /// Its node name.
     pub(super) nodename: Nodename,
+    /// The same, for the requests of tasks.
+    pub(super) hostname: Arc<str>,
     /// What it is doing now.
     pub(super) state: Arc<State>,
     /// The app clock: of events and `inspect clock`.
@@ -64,6 +69,12 @@ pub(super) struct Core {
     pub(super) soft_timeout: Duration,
     /// Bounds how many runs have ended and are not settled, should the back end be slower than the tasks.
     pub(super) unsettled: Arc<Semaphore>,
+    /// What is ready, and what runs it.
+    pub(super) slots: Slots,
+    /// What has begun and not ended.
+    pub(super) running: Running,
+    /// Makes the loop look again at what it may fetch.
+    pub(super) nudge: Notify,
 }
 
 impl fmt::Debug for Core {
@@ -76,15 +87,11 @@ impl Core {
     /// Whether nothing is stored for a request, its own wish first.
     #[must_use]
     pub(super) fn ignores_result(&self, request: &Request) -> bool {
-        let option = self
-            .tasks
-            .get(request.task())
-            .and_then(|t| t.options().ignore_result);
         request
             .message
             .header
             .ignore_result
-            .or(option)
+            .or_else(|| request.options()?.ignore_result)
             .unwrap_or(self.settings.task_ignore_result)
             || !self.backend.is_enabled()
     }
@@ -95,52 +102,67 @@ impl Core {
         if !self.ignores_result(request) {
             return true;
         }
-        let option = self
-            .tasks
-            .get(request.task())
-            .and_then(|t| t.options().store_errors_even_if_ignored);
+        let option = request
+            .options()
+            .and_then(|o| o.store_errors_even_if_ignored);
         self.backend.is_enabled()
             && option.unwrap_or(self.settings.task_store_errors_even_if_ignored)
     }
 
-    /// The name under which a request is counted: its task's, if that is known.
-    fn counted_name<'a>(&self, request: &'a Request) -> &'a str {
-        let known = self.tasks.get(request.task()).is_some();
-        if known { request.task() } else { UNREGISTERED }
+    /// Forgets a request that is over, and counts how it ended.
+    pub(super) fn end(&self, request: &Arc<Request>, state: &'static str) {
+        let mut tables = self.state.lock();
+        tables.tally.end(counted_name(request), state);
+        self.forget(&mut tables, request);
     }
 
     /// Counts how a request ended.
     pub(super) fn count_end(&self, request: &Request, state: &'static str) {
-        let name = self.counted_name(request);
-        self.state.lock().tally.end(name, state);
+        self.state.lock().tally.end(counted_name(request), state);
     }
 
     /// Counts a run.
     pub(super) fn count_run(&self, request: &Request, took: Duration) {
-        let name = self.counted_name(request);
-        self.state.lock().tally.ran(name, took);
+        self.state.lock().tally.ran(counted_name(request), took);
+    }
+
+    /// Forgets a request that is over.
+    pub(super) fn remove(&self, request: &Arc<Request>) {
+        self.forget(&mut self.state.lock(), request);
+    }
+
+    fn forget(&self, tables: &mut Tables, request: &Arc<Request>) {
+        tables.remove(request);
+        if tables.counts_runs {
+            // How much may be fetched depends on what runs.
+            self.nudge.notify_one();
+        }
     }
 
     /// Whether a request is acknowledged after its run.
     #[must_use]
     pub(super) fn acks_late(&self, request: &Request) -> bool {
-        let option = self
-            .tasks
-            .get(request.task())
-            .and_then(|t| t.options().acks_late);
+        let option = request.options().and_then(|o| o.acks_late);
         option.unwrap_or(self.settings.task_acks_late)
+    }
+
+    /// Settles a request. If its connection is gone the broker will deliver it again, and then it is settled as known.
+    pub(super) fn settle(&self, request: &Request, how: Settle) {
+        if let Some(mark) = settles(request, how) {
+            self.state.lock().note_settled(mark);
+        }
+        hand_in(request, how);
     }
 
     /// The time limits of a request: its own, then remote control's, then the task's, then the worker's.
     #[must_use]
-    pub(super) fn limits(&self, request: &Request) -> TimeLimits {
+    pub(super) fn limits(&self, request: &Request, controlled: Option<TimeLimits>) -> TimeLimits {
         let seconds = |s: Option<f64>| {
             s.filter(|s| *s > 0.0)
                 .and_then(|s| Duration::try_from_secs_f64(s).ok())
         };
         let (hard, soft) = request.message.header.timelimit;
-        let controlled = self.state.lock().time_limits.get(request.task()).copied();
-        let options = self.tasks.get(request.task()).map(|t| t.options());
+        let options = request.options();
         let task = controlled.unwrap_or_else(|| TimeLimits {
             soft: options.and_then(|o| o.soft_time_limit),
             hard: options.and_then(|o| o.time_limit),
@@ -184,25 +206,31 @@ impl Core {
         }
         meta
     }
+}
 
-    /// Whether a request is revoked, by its id or by a stamp; says by which stamp.
-    #[must_use]
-    pub(super) fn revoked(&self, request: &Request) -> Option<Option<String>> {
-        let state = self.state.lock();
-        if state.is_revoked(request.id(), Instant::now()) {
-            return Some(None);
-        }
-        for (name, revoked) in &state.revoked_stamps {
-            let Some(stamp) = request.message.header.stamps.get(name) else {
-                continue;
-            };
-            let stamps = stamp.as_list().unwrap_or(std::slice::from_ref(stamp));
-            if let Some(hit) = stamps.iter().find(|s| revoked.contains(s)) {
-                let hit = crate::protocol::repr::pyrepr(hit);
-                return Some(Some(format!("{{'{name}': {hit}}}")));
-            }
-        }
-        None
+/// The name under which a request is counted: its task's, if that is known.
+fn counted_name(request: &Request) -> &str {
+    if request.runnable.is_some() {
+        request.task()
+    } else {
+        UNREGISTERED
+    }
+}
+
+/// The mark under which this settlement is to be remembered, if it takes the message off the broker.
+pub(super) fn settles(request: &Request, how: Settle) -> Option<Mark> {
+    matches!(how, Settle::Ack | Settle::Reject)
+        .then(|| request.mark())
+        .flatten()
+}
+
+/// Hands a settlement to the transport.
+pub(super) fn hand_in(request: &Request, how: Settle) {
+    if let Err(error) = request.settle(how) {
+        tracing::debug!(
+            "{} could not be settled, and will be when it is delivered again: {error}",
+            request.label()
+        );
     }
 }
 
@@ -242,13 +270,15 @@ impl Host for WorkerHost {
         let core = &self.core;
         let mut stored = ResultMeta::new(cx.id(), state, meta);
         stored.children = Some(cx.children());
-        stored.group_id.clone_from(&request.header.group);
-        stored.parent_id.clone_from(&request.header.parent_id);
+        stored.group_id.clone_from(&request.message.header.group);
+        stored
+            .parent_id
+            .clone_from(&request.message.header.parent_id);
         if core.settings.result_extended {
             stored.extended = Some(Extended {
                 name: Some(cx.task().to_owned()),
-                args: request.args.clone().into(),
-                kwargs: request.kwargs.clone().into(),
+                args: request.message.args.clone().into(),
+                kwargs: request.message.kwargs.clone().into(),
                 worker: Some(core.nodename.to_string()),
                 retries: Some(cx.retries().into()),
                 queue: Some(request.delivery_info.routing_key.clone()),

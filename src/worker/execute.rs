@@ -6,41 +6,38 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::oneshot;
-
-use super::core::{Core, WorkerHost};
+use super::core::{Core, hand_in, settles};
 use super::state::Phase;
 use super::strategy::{Decision, Discard, decide};
 use super::{Request, complete, undone};
 use crate::broker::Settle;
 use crate::protocol::{Map, State as TaskState, Value};
-use crate::task::{self, Context, Job, Stop};
+use crate::task::{self, Context, Host, Job, Stop};
 
-/// Runs a request in a slot, which is given back when the task's code is gone.
+/// Runs a request in a slot, which is given back when the task's code is gone. What comes after the run that has to
+/// wait goes on by itself.
 pub(super) async fn execute(
-    core: Arc<Core>,
+    core: &Arc<Core>,
     request: Arc<Request>,
+    host: &Arc<dyn Host>,
     slot: Box<dyn Any + Send + Sync>,
 ) {
-    // Held to the end: the back end being slow must slow the tasks down, not fill the memory.
-    let Ok(_unsettled) = Arc::clone(&core.unsettled).acquire_owned().await else {
+    // Held until its end is recorded: the back end being slow must slow the tasks down, not fill the memory.
+    let Ok(unsettled) = Arc::clone(&core.unsettled).acquire_owned().await else {
         return;
     };
-    let revoked = core.revoked(&request);
-    match decide(&request, revoked.is_some(), jiff::Timestamp::now()) {
-        Decision::Discard(why) => {
-            discard(&core, &request, why, revoked.flatten()).await;
-            core.state.lock().remove(&request);
-            return;
-        }
-        Decision::Hold(_) | Decision::Run => {}
+    let now = SystemTime::now();
+    let at = jiff::Timestamp::try_from(now).unwrap_or_else(|_| jiff::Timestamp::now());
+    let revoked = core.state.lock().revoked_by(&request);
+    if let Decision::Discard(why) = decide(&request, revoked.is_some(), at) {
+        discard(core, &request, why, revoked.flatten()).await;
+        return core.remove(&request);
     }
-    let Some(runnable) = core.tasks.get(request.task()).cloned() else {
-        undone::unregistered(&core, &request).await;
-        core.state.lock().remove(&request);
-        return;
+    let Some(runnable) = request.runnable.clone() else {
+        undone::unregistered(core, &request).await;
+        return core.remove(&request);
     };
-    if is_done_already(&core, &request).await {
+    if is_done_already(core, &request).await {
         tracing::info!(
             event = "task.skipped",
             task = request.name(),
@@ -48,23 +45,27 @@ pub(super) async fn execute(
             "Task {} has succeeded before: skipped",
             request.label()
         );
-        complete::settle(&core, &request, Settle::Ack);
-        core.state.lock().remove(&request);
-        return;
+        core.settle(&request, Settle::Ack);
+        return core.remove(&request);
     }
-    let late = core.acks_late(&request);
-    if !late {
-        complete::settle(&core, &request, Settle::Ack);
-    }
-    let (stop, stopped) = oneshot::channel();
-    request.arm(stop);
+    let early = !core.acks_late(&request);
     request.mark_started(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
+        now.duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs_f64(),
     );
-    core.state.lock().place(Phase::Active, &request);
+    let limits = {
+        let settled = early.then(|| settles(&request, Settle::Ack)).flatten();
+        let mut state = core.state.lock();
+        if let Some(mark) = settled {
+            state.note_settled(mark);
+        }
+        state.place(Phase::Active, &request);
+        core.limits(&request, state.time_limits.get(request.task()).copied())
+    };
+    if early {
+        hand_in(&request, Settle::Ack);
+    }
     let pid = std::process::id();
     tracing::debug!(
         event = "task.started",
@@ -94,18 +95,15 @@ pub(super) async fn execute(
     let message = &request.message;
     let context = Context::new(
         task::Request {
-            header: message.header.clone(),
-            args: message.args.clone(),
-            kwargs: message.kwargs.clone(),
+            message: Arc::clone(message),
             ignore_result,
             delivery_info: request.delivery_info.clone(),
             priority: request.priority,
             reply_to: request.reply_to.clone(),
             correlation_id: request.correlation_id.clone(),
-            hostname: core.nodename.to_string(),
+            hostname: Arc::clone(&core.hostname),
         },
-        Arc::new(WorkerHost::new(Arc::clone(&core))),
-        tokio_util::sync::CancellationToken::new(),
+        Arc::clone(host),
         slot,
     );
     let caller = context.caller();
@@ -114,19 +112,18 @@ pub(super) async fn execute(
         context,
         args: message.args.clone(),
         kwargs: message.kwargs.clone(),
-        limits: core.limits(&request),
-    };
-    let stop = async {
-        match stopped.await {
-            Ok(why) => why,
-            // Nobody can stop it any more: it ends by itself.
-            Err(_) => std::future::pending().await,
-        }
+        limits,
     };
     let started = Instant::now();
-    let outcome = task::run(job, stop, random()).await;
-    complete::complete(&core, &request, outcome, &caller, started.elapsed()).await;
-    core.state.lock().remove(&request);
+    let outcome = task::run(job, request.stopped(), random).await;
+    request.mark_ended();
+    let run = complete::Run {
+        request,
+        caller,
+        took: started.elapsed(),
+        _unsettled: unsettled,
+    };
+    complete::complete(core, run, outcome).await;
 }
 
 /// Records that a request is not run.

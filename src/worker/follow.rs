@@ -15,7 +15,7 @@ use crate::canvas;
 use crate::producer::{Outgoing, SendError};
 use crate::protocol::{
     Exception, ExchangeType, ProtocolError, ResultMeta, ResultTuple, Signature, State as TaskState,
-    Value, time,
+    TaskMessage, Value, time,
 };
 use crate::task::{Caller, RetryAt};
 
@@ -291,7 +291,7 @@ pub(super) async fn resend(core: &Core, request: &Request, at: RetryAt) -> Resul
             Some(now.saturating_add(delay).unwrap_or(Timestamp::MAX))
         }
     };
-    let mut message = request.message.clone();
+    let mut message = TaskMessage::clone(&request.message);
     let header = &mut message.header;
     header.retries += 1;
     header.eta = eta.map(|eta| time::isoformat(eta, &core.zone));
@@ -304,7 +304,7 @@ pub(super) async fn resend(core: &Core, request: &Request, at: RetryAt) -> Resul
 
 /// Puts a copy of the message back in its queue.
 pub(super) async fn give_back(core: &Core, request: &Request) -> Result<(), SendError> {
-    let mut message = request.message.clone();
+    let mut message = TaskMessage::clone(&request.message);
     message
         .header
         .custom
@@ -315,7 +315,7 @@ pub(super) async fn give_back(core: &Core, request: &Request) -> Result<(), Send
 async fn publish(
     core: &Core,
     request: &Request,
-    task: crate::protocol::TaskMessage,
+    task: TaskMessage,
     now: Timestamp,
 ) -> Result<(), SendError> {
     let mut message = task.to_message(&request.serializer, None)?;

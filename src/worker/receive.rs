@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use super::Request;
 use super::consumer::Consumer;
 use super::execute::{discard, event};
-use super::request::one_line;
+use super::request::{Times, one_line};
 use super::state::Phase;
 use super::strategy::{Decision, decide};
+use super::timer::Kept;
 use crate::broker::{Acker, Delivery};
 use crate::protocol::codec::json;
-use crate::protocol::{Message, TaskMessage, Value};
+use crate::protocol::{Message, ProtocolError, TaskMessage, Value};
 
 impl Consumer {
     /// Takes a delivery in.
@@ -25,7 +26,7 @@ impl Consumer {
             message,
             acker,
         } = delivery;
-        let message = match message {
+        let mut message = match message {
             Ok(message) => message,
             Err(garbled) => {
                 let (id, task) = garbled_ids(&garbled.raw);
@@ -53,15 +54,30 @@ impl Consumer {
             tracing::debug!("message of task [{id}] was settled before: acknowledged again");
             return drop(acker.ack());
         }
-        let task = match TaskMessage::from_message(&message, &self.core.accept) {
+        // What is to be held is kept as its message, in little space.
+        let kept = message.headers.get("eta").filter(|eta| !eta.is_null());
+        let kept = kept.map(|_| message.clone());
+        let task = match TaskMessage::take(&mut message, &self.core.accept) {
             Ok(task) => task,
-            Err(error) => return reject(&queue, &message, acker, &error),
+            Err(error) => {
+                let names = (message.task_id(), message.task_name());
+                return reject(&queue, names, &message, acker, &error);
+            }
         };
-        let request = match Request::new(task, &message, &queue, acker) {
-            Ok(request) => Arc::new(request),
-            Err((error, acker)) => return reject(&queue, &message, acker, &error),
+        let times = match Times::of(&task.header) {
+            Ok(times) => times,
+            Err(error) => {
+                let names = (Some(&*task.header.id), Some(&*task.header.task));
+                return reject(&queue, names, &message, acker, &error);
+            }
         };
-        let known = self.core.state.lock().get(request.id());
+        let runnable = self.core.tasks.get(&task.header.task).cloned();
+        let request = Request::new(task, times, runnable, message, queue, acker);
+        let request = Arc::new(request);
+        let (known, revoked) = {
+            let state = self.core.state.lock();
+            (state.at_hand(request.id()), state.revoked_by(&request))
+        };
         if let Some((_, running)) = known
             && running.is_taken()
             && running.message.header.retries == request.message.header.retries
@@ -82,27 +98,32 @@ impl Consumer {
             event = "task.received",
             task = request.name(),
             id = request.id(),
-            queue,
+            queue = request.queue,
             "Task {} received",
             request.label()
         );
-        let options = self.core.tasks.get(request.task()).map(|t| t.options());
-        if options.is_some_and(|o| o.send_events) {
+        let is_known = request.runnable.is_some();
+        if self.core.acks_late(&request) {
+            self.note_late();
+        }
+        if request.options().is_some_and(|o| o.send_events) {
             self.core
                 .events
                 .task("task-received", || received(&request));
         }
-        let revoked = self.core.revoked(&request);
         match decide(&request, revoked.is_some(), Timestamp::now()) {
             Decision::Discard(why) => {
                 let core = Arc::clone(&self.core);
-                self.running
+                self.core
+                    .running
                     .spawn(async move { discard(&core, &request, why, revoked.flatten()).await });
             }
             // A name nobody knows is reported at once, not when its time comes.
-            Decision::Hold(eta) if options.is_some() => {
-                self.core.state.lock().place(Phase::Scheduled, &request);
-                self.timer.add(eta, request);
+            Decision::Hold(eta) if is_known => {
+                let queue = request.queue.clone();
+                let kept = kept.map(|message| Kept { message, queue });
+                self.core.state.lock().timer.add(eta, request, kept);
+                self.held += 1;
             }
             Decision::Hold(_) | Decision::Run => {
                 self.core.state.lock().place(Phase::Reserved, &request);
@@ -133,16 +154,22 @@ fn received(request: &Request) -> crate::protocol::Map {
 }
 
 /// Logs a message that is no task, with everything needed to find it, and takes it off the queue.
-fn reject(queue: &str, message: &Message, acker: Acker, error: &crate::protocol::ProtocolError) {
+fn reject(
+    queue: &str,
+    (id, task): (Option<&str>, Option<&str>),
+    message: &Message,
+    acker: Acker,
+    error: &ProtocolError,
+) {
     tracing::error!(
         event = "message.invalid",
-        id = message.task_id(),
-        task = message.task_name(),
+        id,
+        task,
         queue,
         "Received an invalid task message from queue `{queue}`, rejecting it: {error} [id: {}, task: {}, delivery_tag: {}, \
          content type: {}, body: {}]",
-        one_line(message.task_id().unwrap_or("none")),
-        one_line(message.task_name().unwrap_or("none")),
+        one_line(id.unwrap_or("none")),
+        one_line(task.unwrap_or("none")),
         acker.delivery_tag(),
         one_line(&message.content_type),
         excerpt(&message.body),

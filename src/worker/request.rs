@@ -4,14 +4,17 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
 
+use super::state::Mark;
 use crate::broker::{Acker, BrokerError, Settle};
-use crate::protocol::{DeliveryInfo, Map, Message, ProtocolError, TaskMessage, Value, repr, time};
-use crate::task::Stop;
+use crate::protocol::{
+    DeliveryInfo, Map, Message, ProtocolError, TaskHeader, TaskMessage, Value, repr, time,
+};
+use crate::task::{Runnable, Stop, TaskOptions};
 
 /// The right to settle a message, and whether it was used.
 #[derive(Debug)]
@@ -24,7 +27,9 @@ struct Right {
 #[derive(Debug)]
 pub struct Request {
     /// The task message.
-    pub message: TaskMessage,
+    pub message: Arc<TaskMessage>,
+    /// The task, if this worker knows it.
+    pub runnable: Option<Arc<dyn Runnable>>,
     /// Where it came from.
     pub delivery_info: DeliveryInfo,
     /// Its priority, as sent.
@@ -46,39 +51,67 @@ pub struct Request {
     acknowledged: AtomicBool,
     taken: AtomicBool,
     right: Mutex<Right>,
-    stop: Mutex<Option<oneshot::Sender<Stop>>>,
+    stop: Stopper,
+}
+
+/// When a task may run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Not before.
+    pub eta: Option<Timestamp>,
+    /// Not after.
+    pub expires: Option<Timestamp>,
+}
+
+impl Times {
+    /// Reads the times of a header.
+    ///
+    /// # Errors
+    /// `Invalid` if one cannot be read.
+    pub fn of(header: &TaskHeader) -> Result<Self, ProtocolError> {
+        let when = |text: &Option<String>| text.as_deref().map(time::parse).transpose();
+        Ok(Self {
+            eta: when(&header.eta)?,
+            expires: when(&header.expires)?,
+        })
+    }
+}
+
+/// What cuts a run off.
+#[derive(Debug, Default)]
+struct Stopper {
+    /// Whether it runs, and can be cut off.
+    armed: AtomicBool,
+    why: OnceLock<Stop>,
+    asked: Notify,
 }
 
 impl Request {
-    /// Makes a request of a decoded message.
-    ///
-    /// # Errors
-    /// `Invalid` if `eta` or `expires` cannot be read.
+    /// Makes a request of a message out of which the task was taken.
+    #[must_use]
     pub fn new(
         task: TaskMessage,
-        message: &Message,
-        queue: &str,
+        times: Times,
+        runnable: Option<Arc<dyn Runnable>>,
+        message: Message,
+        queue: String,
         acker: Acker,
-    ) -> Result<Self, (ProtocolError, Acker)> {
-        let when = |text: &Option<String>| text.as_deref().map(time::parse).transpose();
-        let (eta, expires) = match (when(&task.header.eta), when(&task.header.expires)) {
-            (Ok(eta), Ok(expires)) => (eta, expires),
-            (Err(e), _) | (_, Err(e)) => return Err((e, acker)),
-        };
-        let properties = &message.properties;
-        Ok(Self {
+    ) -> Self {
+        let properties = message.properties;
+        Self {
             delivery_info: DeliveryInfo {
                 redelivered: properties.delivery_info.redelivered || task.header.redelivered,
-                ..properties.delivery_info.clone()
+                ..properties.delivery_info
             },
             priority: properties.priority,
-            reply_to: properties.reply_to.clone(),
-            correlation_id: properties.correlation_id.clone(),
-            queue: queue.to_owned(),
-            eta,
-            expires,
-            serializer: message.content_type.clone(),
-            message: task,
+            reply_to: properties.reply_to,
+            correlation_id: properties.correlation_id,
+            queue,
+            eta: times.eta,
+            expires: times.expires,
+            serializer: message.content_type,
+            message: Arc::new(task),
+            runnable,
             started: OnceLock::new(),
             acknowledged: AtomicBool::new(false),
             taken: AtomicBool::new(false),
@@ -86,8 +119,14 @@ impl Request {
                 acker: Some(acker),
                 settled: None,
             }),
-            stop: Mutex::new(None),
-        })
+            stop: Stopper::default(),
+        }
+    }
+
+    /// The options of its task, if that is known here.
+    #[must_use]
+    pub fn options(&self) -> Option<&TaskOptions> {
+        self.runnable.as_ref().map(|task| task.options())
     }
 
     /// The task id.
@@ -145,6 +184,13 @@ impl Request {
         right.acker.as_ref().map(|a| a.delivery_tag().to_owned())
     }
 
+    /// The mark of its delivery, while it is not settled.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        let right = self.right();
+        right.acker.as_ref().map(|a| Mark::of(a.delivery_tag()))
+    }
+
     /// Whether it has been handed to a slot.
     #[must_use]
     pub fn is_taken(&self) -> bool {
@@ -162,10 +208,11 @@ impl Request {
         self.started.get().copied()
     }
 
-    /// Notes its start.
+    /// Notes its start: from now on it can be cut off.
     pub fn mark_started(&self, at: f64) {
         // A request starts once.
         let _ = self.started.set(at);
+        self.stop.armed.store(true, Ordering::Release);
     }
 
     /// Whether it has been acknowledged.
@@ -212,19 +259,29 @@ impl Request {
         }
     }
 
-    /// Arms [`Request::stop`].
-    pub fn arm(&self, stop: oneshot::Sender<Stop>) {
-        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
+    /// Resolves when the run is to be cut off.
+    pub async fn stopped(&self) -> Stop {
+        loop {
+            let asked = self.stop.asked.notified();
+            if let Some(why) = self.stop.why.get() {
+                return why.clone();
+            }
+            asked.await;
+        }
+    }
+
+    /// Notes that it has run, and can't be cut off any more.
+    pub fn mark_ended(&self) {
+        self.stop.armed.store(false, Ordering::Release);
     }
 
     /// Cuts the running task off; false if it does not run, or is being cut off already.
     pub fn stop(&self, why: Stop) -> bool {
-        let stop = self
-            .stop
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        stop.is_some_and(|stop| stop.send(why).is_ok())
+        let stops = self.stop.armed.load(Ordering::Acquire) && self.stop.why.set(why).is_ok();
+        if stops {
+            self.stop.asked.notify_one();
+        }
+        stops
     }
 
     /// The request as remote control shows it; `safe` gives the arguments as text.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,9 @@ use super::connect::{connect, say_lost};
 use super::consumer::Consumer;
 use super::control::Control;
 use super::core::Core;
+use super::running::Running;
 use super::session::{End, Session, Setup};
+use super::slots::Slots;
 use super::state::Link;
 use super::store::{Retry, Storer};
 use super::{Info, State, WorkerError, WorkerOptions, builtin, statedb};
@@ -148,6 +150,31 @@ impl Worker {
         shutdown: Shutdown,
         mut ready: impl FnMut() + Send,
     ) -> Result<Exit, WorkerError> {
+        // A task of its own runs on the threads that run the tasks; the caller may sit on one that has to be woken each
+        // time.
+        let (says_ready, mut is_ready) = mpsc::unbounded_channel();
+        let mut worker = JoinSet::new();
+        let tell = move || {
+            let _ = says_ready.send(());
+        };
+        worker.spawn(self.work(shutdown, tell));
+        loop {
+            tokio::select! {
+                biased;
+                Some(()) = is_ready.recv() => ready(),
+                Some(ended) = worker.join_next() => return match ended {
+                    Ok(exit) => exit,
+                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                },
+            }
+        }
+    }
+
+    async fn work(
+        self,
+        shutdown: Shutdown,
+        mut ready: impl FnMut() + Send,
+    ) -> Result<Exit, WorkerError> {
         let (directives, mut orders) = mpsc::channel(DIRECTIVES);
         let give_up = CancellationToken::new();
         let finish = CancellationToken::new();
@@ -172,11 +199,8 @@ impl Worker {
         };
         let control: Arc<dyn pidbox::Handler> = Arc::new(Control::new(&core, pool));
         let remote_control = core.settings.worker_enable_remote_control;
-        let mut consumer = Consumer::new(
-            Arc::clone(&core),
-            self.info.concurrency,
-            self.options.max_tasks,
-        );
+        let mut consumer = Consumer::new(Arc::clone(&core));
+        let _leftovers = Leftovers(Arc::clone(&core));
         let mut is_first = true;
         let mut orphans: Vec<Held> = Vec::new();
         let outcome = loop {
@@ -384,6 +408,7 @@ impl Worker {
         let core = Core {
             tasks: Arc::new(self.tasks.clone()),
             nodename: self.info.nodename.clone(),
+            hostname: self.info.nodename.as_str().into(),
             state,
             clock,
             events,
@@ -402,6 +427,9 @@ impl Worker {
             },
             soft_timeout: settings.worker_soft_shutdown_timeout,
             unsettled: Arc::new(Semaphore::new(UNSETTLED + self.info.concurrency)),
+            slots: Slots::new(self.info.concurrency, self.options.max_tasks),
+            running: Running::new(),
+            nudge: Notify::new(),
             app: self.app.clone(),
             settings,
         };
@@ -428,6 +456,15 @@ impl Worker {
             },
             events: self.app.event_options(),
         }
+    }
+}
+
+/// What runs when the worker is gone is cut off.
+struct Leftovers(Arc<Core>);
+
+impl Drop for Leftovers {
+    fn drop(&mut self) {
+        self.0.running.cut_off();
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::Request;
 pub use super::tally::{BOUNDS, Runtimes, Tally, UNREGISTERED};
+use super::timer::Timer;
 use crate::protocol::{Queue, Value};
 use crate::task::{RateLimit, TimeLimits};
 
@@ -52,21 +53,38 @@ pub struct State {
     turned: AtomicU64,
 }
 
+/// A delivery tag, shortened: a uuid as the number that it is, other text as 128 bits of hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Mark(u128);
+
+impl Mark {
+    /// The mark of a tag.
+    #[must_use]
+    pub fn of(delivery_tag: &str) -> Self {
+        let uuid = uuid::Uuid::try_parse(delivery_tag).unwrap_or_else(|_| {
+            uuid::Uuid::new_v3(&uuid::Uuid::NAMESPACE_OID, delivery_tag.as_bytes())
+        });
+        Self(uuid.as_u128())
+    }
+}
+
 /// The tables behind the lock.
 #[derive(Debug, Default)]
 pub struct Tables {
     /// Every request that is not over, by task id, oldest first.
     requests: IndexMap<String, (Phase, Arc<Request>)>,
     counts: [usize; 3],
+    /// Requests that wait for their time: they are [`Phase::Scheduled`], and not among the others.
+    pub(super) timer: Timer,
     /// How many of each task were accepted for a run.
     pub total: BTreeMap<String, u64>,
     revoked: IndexMap<String, Instant>,
     /// Stamp name → values whose tasks are revoked.
     pub revoked_stamps: HashMap<String, Vec<Value>>,
     /// Tags whose settlement may have been lost with a connection: not to be run again.
-    settled: HashSet<String>,
+    settled: HashSet<Mark>,
     /// The same, oldest first.
-    settled_order: VecDeque<String>,
+    settled_order: VecDeque<Mark>,
     /// The queues consumed from, by name.
     pub queues: IndexMap<String, Queue>,
     /// Slots.
@@ -81,6 +99,8 @@ pub struct Tables {
     pub autoscale: Option<(usize, usize)>,
     /// What has ended, and how.
     pub tally: Tally,
+    /// Whether the worker ends after a number of runs.
+    pub(super) counts_runs: bool,
 }
 
 impl Default for State {
@@ -142,12 +162,19 @@ impl Tables {
     /// Takes a request in, or moves it to another phase.
     pub fn place(&mut self, phase: Phase, request: &Arc<Request>) {
         let placed = (phase, Arc::clone(request));
-        if let Some((before, _)) = self.requests.insert(request.id().to_owned(), placed) {
+        let before = match self.requests.get_mut(request.id()) {
+            Some(there) => Some(std::mem::replace(there, placed)),
+            None => self.requests.insert(request.id().to_owned(), placed),
+        };
+        if let Some((before, _)) = before {
             self.counts[before as usize] -= 1;
         }
         self.counts[phase as usize] += 1;
         if phase == Phase::Active {
-            *self.total.entry(request.task().to_owned()).or_default() += 1;
+            match self.total.get_mut(request.task()) {
+                Some(total) => *total += 1,
+                None => *self.total.entry(request.task().to_owned()).or_default() += 1,
+            }
         }
     }
 
@@ -166,12 +193,22 @@ impl Tables {
     /// How many requests are in a phase.
     #[must_use]
     pub fn count(&self, phase: Phase) -> usize {
-        self.counts[phase as usize]
+        let held = match phase {
+            Phase::Scheduled => self.timer.len(),
+            Phase::Reserved | Phase::Active => 0,
+        };
+        self.counts[phase as usize] + held
     }
 
     /// A request that is not over.
     #[must_use]
     pub fn get(&self, task_id: &str) -> Option<(Phase, Arc<Request>)> {
+        let held = || Some((Phase::Scheduled, self.timer.get(task_id)?));
+        self.at_hand(task_id).or_else(held)
+    }
+
+    /// A request that is not over and does not wait for its time.
+    pub(super) fn at_hand(&self, task_id: &str) -> Option<(Phase, Arc<Request>)> {
         self.requests
             .get(task_id)
             .map(|(phase, request)| (*phase, Arc::clone(request)))
@@ -180,11 +217,12 @@ impl Tables {
     /// The requests of a phase.
     #[must_use]
     pub fn requests(&self, phase: Phase) -> Vec<Arc<Request>> {
-        self.requests
-            .values()
-            .filter(|(p, _)| *p == phase)
-            .map(|(_, r)| Arc::clone(r))
-            .collect()
+        let placed = self.requests.values().filter(|(p, _)| *p == phase);
+        let mut requests: Vec<_> = placed.map(|(_, r)| Arc::clone(r)).collect();
+        if phase == Phase::Scheduled {
+            requests.extend(self.timer.requests());
+        }
+        requests
     }
 
     /// The requests that have been handed to a slot and are not over.
@@ -214,6 +252,27 @@ impl Tables {
             .is_some_and(|at| now.saturating_duration_since(*at) <= REVOKE_EXPIRES)
     }
 
+    /// Whether a request is revoked, by its id or by a stamp; says by which stamp.
+    pub(super) fn revoked_by(&self, request: &Request) -> Option<Option<String>> {
+        if self.revoked.is_empty() && self.revoked_stamps.is_empty() {
+            return None;
+        }
+        if self.is_revoked(request.id(), Instant::now()) {
+            return Some(None);
+        }
+        for (name, revoked) in &self.revoked_stamps {
+            let Some(stamp) = request.message.header.stamps.get(name) else {
+                continue;
+            };
+            let stamps = stamp.as_list().unwrap_or(std::slice::from_ref(stamp));
+            if let Some(hit) = stamps.iter().find(|s| revoked.contains(s)) {
+                let hit = crate::protocol::repr::pyrepr(hit);
+                return Some(Some(format!("{{'{name}': {hit}}}")));
+            }
+        }
+        None
+    }
+
     /// The revoked ids, oldest first.
     #[must_use]
     pub fn revoked(&self) -> Vec<String> {
@@ -221,11 +280,11 @@ impl Tables {
     }
 
     /// Notes a delivery whose settlement is on its way.
-    pub fn note_settled(&mut self, delivery_tag: String) {
+    pub fn note_settled(&mut self, delivery: Mark) {
         /// More than any prefetch window: settlements are lost only with the connection they were written to.
         const KEPT: usize = 10_000;
-        if self.settled.insert(delivery_tag.clone()) {
-            self.settled_order.push_back(delivery_tag);
+        if self.settled.insert(delivery) {
+            self.settled_order.push_back(delivery);
         }
         if self.settled.len() > KEPT
             && let Some(oldest) = self.settled_order.pop_front()
@@ -237,7 +296,7 @@ impl Tables {
     /// Whether this delivery was settled before, on a connection that may have been lost in between.
     #[must_use]
     pub fn was_settled(&self, delivery_tag: &str) -> bool {
-        self.settled.contains(delivery_tag)
+        self.settled.contains(&Mark::of(delivery_tag))
     }
 
     /// Ids of tasks of which this worker holds a message.

@@ -1,5 +1,6 @@
 //! Results on their way to the back end: gathered into few round trips, tried again until they are stored.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +18,43 @@ const BATCH: usize = 200;
 /// How long the last try may take once nothing is to be tried again.
 const LAST_TRY: Duration = Duration::from_secs(2);
 
-type Done = oneshot::Sender<Result<Stored, BackendError>>;
+type Outcome = Result<Stored, BackendError>;
+
+/// What to do once it is known what became of a meta.
+enum Then {
+    /// Nothing: a failure is logged.
+    Nothing,
+    /// Tell whoever waits; they may have been cut off.
+    Tell(oneshot::Sender<Outcome>),
+    /// Go on with what comes after. Must not block: others wait for their results.
+    Call(Box<dyn FnOnce(ResultMeta, Outcome) + Send>),
+}
+
+impl Then {
+    fn done(self, meta: ResultMeta, outcome: Outcome) {
+        match self {
+            Self::Nothing => {
+                if let Err(error) = outcome {
+                    tracing::error!(task_id = %meta.task_id, "can't store state {}: {error}", meta.status);
+                }
+            }
+            Self::Tell(done) => drop(done.send(outcome)),
+            Self::Call(then) => then(meta, outcome),
+        }
+    }
+}
 
 /// The writing end. Metas are stored in the order in which they are handed in.
 #[derive(Debug, Clone)]
 pub(super) struct Storer(mpsc::Sender<Entry>);
 
-/// A meta to store, and whoever waits for it; without a meta, whoever waits for all before it.
-type Entry = (Option<ResultMeta>, Option<Done>);
+/// What is handed in.
+enum Entry {
+    /// A meta to store, and what then.
+    Store(ResultMeta, Then),
+    /// Tell when all before it is done.
+    Flush(oneshot::Sender<()>),
+}
 
 /// How to try again.
 #[derive(Debug, Clone, Copy)]
@@ -63,7 +93,7 @@ impl Storer {
         let (done, stored) = oneshot::channel();
         let gone = || BackendError::connection("the worker is shutting down");
         self.0
-            .send((Some(meta), Some(done)))
+            .send(Entry::Store(meta, Then::Tell(done)))
             .await
             .map_err(|_| gone())?;
         stored.await.map_err(|_| gone())?
@@ -72,7 +102,7 @@ impl Storer {
     /// Waits until everything that was handed in before is stored, or given up.
     pub(super) async fn flush(&self) {
         let (done, stored) = oneshot::channel();
-        if self.0.send((None, Some(done))).await.is_ok() {
+        if self.0.send(Entry::Flush(done)).await.is_ok() {
             // Its answer has no news.
             let _ = stored.await;
         }
@@ -80,8 +110,28 @@ impl Storer {
 
     /// Stores a meta in its turn, without waiting for it.
     pub(super) async fn post(&self, meta: ResultMeta) {
-        if self.0.send((Some(meta), None)).await.is_err() {
+        if self
+            .0
+            .send(Entry::Store(meta, Then::Nothing))
+            .await
+            .is_err()
+        {
             tracing::debug!("a state was not stored: the worker is shutting down");
+        }
+    }
+
+    /// Stores a meta in its turn; `then` is called with what became of it, and must not block. Waits for room only.
+    pub(super) async fn store_then(
+        &self,
+        meta: ResultMeta,
+        then: impl FnOnce(ResultMeta, Result<Stored, BackendError>) + Send + 'static,
+    ) {
+        let entry = Entry::Store(meta, Then::Call(Box::new(then)));
+        if let Err(mpsc::error::SendError(Entry::Store(meta, then))) = self.0.send(entry).await {
+            then.done(
+                meta,
+                Err(BackendError::connection("the worker is shutting down")),
+            );
         }
     }
 }
@@ -106,19 +156,23 @@ async fn write(
         if received == 0 {
             return;
         }
-        let (metas, done): (Vec<Option<ResultMeta>>, Vec<Option<Done>>) = batch.drain(..).unzip();
-        let is_meta: Vec<bool> = metas.iter().map(Option::is_some).collect();
-        let metas: Vec<ResultMeta> = metas.into_iter().flatten().collect();
+        let mut metas = Vec::with_capacity(received);
+        let mut thens = Vec::with_capacity(received);
+        let mut flushed = Vec::new();
+        for entry in batch.drain(..) {
+            match entry {
+                Entry::Store(meta, then) => {
+                    metas.push(meta);
+                    thens.push(then);
+                }
+                Entry::Flush(done) => flushed.push(done),
+            }
+        }
+        superseded(&mut metas, &mut thens);
         let outcomes = persist(&*backend, &metas, retry, &give_up).await;
         let unstored = outcomes.as_ref().err().map(ToString::to_string);
         let mut outcomes = outcomes.unwrap_or_default().into_iter();
-        let mut metas = metas.iter();
-        for (is_meta, done) in is_meta.into_iter().zip(done) {
-            let Some(meta) = metas.as_slice().first().filter(|_| is_meta) else {
-                answer(done, Ok(Stored::Written));
-                continue;
-            };
-            metas.next();
+        for (meta, then) in metas.into_iter().zip(thens) {
             let outcome = match (&unstored, outcomes.next()) {
                 (None, Some(outcome)) => outcome,
                 (Some(error), _) => Err(BackendError::connection(error.clone())),
@@ -126,21 +180,32 @@ async fn write(
                     "the back end did not say what became of it",
                 )),
             };
-            if let Err(error) = &outcome
-                && done.is_none()
-            {
-                tracing::error!(task_id = %meta.task_id, "can't store state {}: {error}", meta.status);
-            }
-            answer(done, outcome);
+            then.done(meta, outcome);
+        }
+        for done in flushed {
+            // Whoever asked may have been cut off.
+            let _ = done.send(());
         }
     }
 }
 
-fn answer(done: Option<Done>, outcome: Result<Stored, BackendError>) {
-    if let Some(done) = done {
-        // Whoever asked may have been cut off.
-        let _ = done.send(outcome);
+/// Leaves out states that nobody waits for and that are followed by another of the same task: a STARTED whose SUCCESS
+/// is here already would be overwritten in the same round trip.
+fn superseded(metas: &mut Vec<ResultMeta>, thens: &mut Vec<Then>) {
+    if !thens.iter().any(|then| matches!(then, Then::Nothing)) {
+        return;
     }
+    let mut seen = HashSet::new();
+    let mut kept: Vec<bool> = Vec::with_capacity(metas.len());
+    for (meta, then) in metas.iter().zip(&*thens).rev() {
+        let is_last = seen.insert(meta.task_id.as_str());
+        kept.push(is_last || !matches!(then, Then::Nothing));
+    }
+    kept.reverse();
+    let mut keep = kept.iter();
+    metas.retain(|_| keep.next().is_some_and(|keep| *keep));
+    let mut keep = kept.iter();
+    thens.retain(|_| keep.next().is_some_and(|keep| *keep));
 }
 
 async fn persist(
@@ -191,4 +256,37 @@ async fn persist(
 async fn last_try(give_up: &CancellationToken) {
     give_up.cancelled().await;
     sleep(LAST_TRY).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{State, Value};
+
+    #[test]
+    fn a_state_that_nobody_waits_for_gives_way_to_the_next() {
+        let meta = |id: &str, state: State| ResultMeta::new(id, state, Value::Null);
+        let tell = || Then::Tell(oneshot::channel().0);
+        let mut metas = vec![
+            meta("a", State::STARTED),
+            meta("b", State::STARTED),
+            meta("a", State::SUCCESS),
+            meta("c", State::PROGRESS),
+            meta("c", State::SUCCESS),
+        ];
+        let mut thens = vec![Then::Nothing, Then::Nothing, tell(), tell(), tell()];
+        superseded(&mut metas, &mut thens);
+        let left: Vec<_> = metas
+            .iter()
+            .map(|m| (m.task_id.as_str(), m.status.as_str()))
+            .collect();
+        let want = [
+            ("b", "STARTED"),
+            ("a", "SUCCESS"),
+            ("c", "PROGRESS"),
+            ("c", "SUCCESS"),
+        ];
+        assert_eq!(left, want);
+        assert_eq!(thens.len(), 4);
+    }
 }

@@ -14,7 +14,7 @@ pub const UNREGISTERED: &str = "(unregistered)";
 /// What is counted, by task name. The names are those of the worker's tasks, and [`UNREGISTERED`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
-    ended: BTreeMap<(String, &'static str), u64>,
+    ended: BTreeMap<String, BTreeMap<&'static str, u64>>,
     runtimes: BTreeMap<String, Runtimes>,
 }
 
@@ -32,13 +32,20 @@ pub struct Runtimes {
 impl Tally {
     /// Counts an end: `SUCCESS`, `FAILURE`, `RETRY`, `REVOKED`, `REJECTED`, `IGNORED` or `CANCELLED`.
     pub fn end(&mut self, task: &str, state: &'static str) {
-        *self.ended.entry((task.to_owned(), state)).or_default() += 1;
+        let ended = match self.ended.get_mut(task) {
+            Some(ended) => ended,
+            None => self.ended.entry(task.to_owned()).or_default(),
+        };
+        *ended.entry(state).or_default() += 1;
     }
 
     /// Counts a run.
     pub fn ran(&mut self, task: &str, took: Duration) {
         let seconds = took.as_secs_f64();
-        let runtimes = self.runtimes.entry(task.to_owned()).or_default();
+        let runtimes = match self.runtimes.get_mut(task) {
+            Some(runtimes) => runtimes,
+            None => self.runtimes.entry(task.to_owned()).or_default(),
+        };
         runtimes.count += 1;
         runtimes.sum += seconds;
         if let Some(i) = BOUNDS.iter().position(|bound| seconds <= *bound) {
@@ -48,9 +55,11 @@ impl Tally {
 
     /// How many tasks of a name ended in a state.
     pub fn ended(&self) -> impl Iterator<Item = (&str, &'static str, u64)> {
-        self.ended
-            .iter()
-            .map(|((task, state), count)| (task.as_str(), *state, *count))
+        self.ended.iter().flat_map(|(task, ended)| {
+            ended
+                .iter()
+                .map(|(state, count)| (task.as_str(), *state, *count))
+        })
     }
 
     /// The runs by task name.

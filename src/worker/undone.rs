@@ -3,7 +3,7 @@
 //! Mirrors `celery.worker.request.Request.revoked` and `celery.worker.consumer.Consumer.on_unknown_task`.
 
 use super::Request;
-use super::complete::{part_done, record_failure, sends_events, settle, store};
+use super::complete::{part_done, record_failure, sends_events, store};
 use super::core::Core;
 use super::execute::event;
 use super::follow;
@@ -28,8 +28,8 @@ pub(super) async fn revoked(core: &Core, request: &Request, reason: &str, signal
     }
     follow::fail_chain(core, request, TaskState::REVOKED, &exception, None).await;
     part_done(core, request, TaskState::REVOKED, exception.to_value()).await;
-    settle(core, request, Settle::Ack);
-    if sends_events(core, request) {
+    core.settle(request, Settle::Ack);
+    if sends_events(request) {
         let signum = signal.and_then(signal_number);
         core.events.task("task-revoked", || {
             let expired = reason == "expired";
@@ -82,7 +82,7 @@ pub(super) async fn cancelled(core: &Core, request: &Request) {
             return;
         }
     } else {
-        settle(core, request, Settle::Restore);
+        core.settle(request, Settle::Restore);
     }
     core.count_end(request, "CANCELLED");
     tracing::warn!(
@@ -92,7 +92,7 @@ pub(super) async fn cancelled(core: &Core, request: &Request) {
         "Task {} was cut off by the shutdown: its message goes back to the queue",
         request.label()
     );
-    if sends_events(core, request) {
+    if sends_events(request) {
         core.events.task("task-cancelled", || event(request, []));
     }
 }
@@ -121,7 +121,7 @@ pub(super) async fn unregistered(core: &Core, request: &Request) {
         request.kwargsrepr(),
         request.delivery_info,
     );
-    settle(core, request, Settle::Reject);
+    core.settle(request, Settle::Reject);
     let exception = Exception::new("celery.exceptions", "NotRegistered", vec![name.into()]);
     let caller = no_caller(request);
     record_failure(core, request, &exception, None, &caller).await;

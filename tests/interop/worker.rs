@@ -269,7 +269,7 @@ impl Task for Whoami {
 
     async fn run(self, cx: &Context) -> TaskResult<serde_json::Value> {
         tokio::time::sleep(Duration::from_secs_f64(self.seconds)).await;
-        let header = &cx.request().header;
+        let header = &cx.request().message.header;
         Ok(json!({
             "id": header.id, "root_id": header.root_id, "parent_id": header.parent_id,
             "retries": header.retries, "hostname": cx.hostname(), "headers": custom(cx.headers())?,

@@ -136,7 +136,7 @@ pub(crate) struct Look {
 }
 task!("t.look", Look -> Seen, default(), |self, cx| {
     let request = cx.request();
-    let header = request.header.clone();
+    let header = request.message.header.clone();
     Ok(Seen {
         id: cx.id().to_owned(),
         task: cx.task().to_owned(),

@@ -17,10 +17,13 @@ use self::client::Client;
 use self::payload::Codec;
 use super::registry::Options;
 use super::{Backend, BackendError, Changes, ChordProgress, PartOutcome, Stored};
-use crate::broker::{BrokerUrl, Endpoint, eval};
+use crate::broker::{BrokerUrl, Endpoint, Script};
 use crate::protocol::{Map, ResultMeta, ResultTuple, State, Value};
 
-const STORE: &str = include_str!("store.lua");
+static STORE: Script = Script::new(include_str!("store.lua"));
+
+/// Results of one call: it blocks the server for about half a millisecond.
+const TOGETHER: usize = 100;
 
 /// The server takes no longer value (Celery's limit, too).
 const MAX_VALUE: usize = 512 << 20;
@@ -160,19 +163,28 @@ impl RedisBackend {
         Ok(())
     }
 
-    /// One round trip of the script for each `(key, value, expires, read)`.
+    /// Calls of the script, all sent before the first is answered.
     async fn store_round(&self, round: &[Pending]) -> Result<Vec<redis::Value>, BackendError> {
-        self.client
+        let calls = round.chunks(TOGETHER).map(|together| {
+            let keys: Vec<&str> = together.iter().map(|one| &*one.key).collect();
+            let mut call = STORE.call(&keys);
+            for one in together {
+                call.arg(&one.value).arg(one.expires).arg(&one.replaces);
+            }
+            call
+        });
+        let calls: Vec<redis::Cmd> = calls.collect();
+        let calls = &calls;
+        let answers: Vec<Vec<redis::Value>> = self
+            .client
             .call(|c| async move {
-                let mut pipeline = redis::pipe();
-                for one in round {
-                    let mut store = eval(STORE, &[&one.key]);
-                    store.arg(&one.value).arg(one.expires).arg(&one.replaces);
-                    pipeline.add_command(store);
-                }
-                c.run_all(&pipeline).await
+                let each = calls
+                    .iter()
+                    .map(|call| c.run_script::<Vec<redis::Value>>(&STORE, call));
+                futures_util::future::try_join_all(each).await
             })
-            .await
+            .await?;
+        Ok(answers.into_iter().flatten().collect())
     }
 }
 
@@ -219,7 +231,7 @@ impl Backend for RedisBackend {
         let mut bytes = 0;
         for (index, meta) in batch.iter().enumerate() {
             let (task_id, expires) = (meta.task_id.clone(), self.expires_of(&meta.status));
-            let encoded = self.codec.encode(&meta.to_value()).and_then(|value| {
+            let encoded = self.codec.encode_meta(meta).and_then(|value| {
                 if value.len() > MAX_VALUE {
                     return Err(BackendError::server("value too large for Redis backend"));
                 }

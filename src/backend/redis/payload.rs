@@ -41,7 +41,18 @@ impl Codec {
 
     /// A value as it is stored.
     pub(super) fn encode(&self, value: &Value) -> Result<Vec<u8>, BackendError> {
-        let plain = self.encode_plain(value)?;
+        self.compress(self.encode_plain(value)?)
+    }
+
+    /// A meta as it is stored.
+    pub(super) fn encode_meta(&self, meta: &ResultMeta) -> Result<Vec<u8>, BackendError> {
+        if self.content_type != "application/json" {
+            return self.encode(&meta.to_value());
+        }
+        self.compress(meta.to_json().into_bytes())
+    }
+
+    fn compress(&self, plain: Vec<u8>) -> Result<Vec<u8>, BackendError> {
         let Some(alias) = &self.compression else {
             return Ok(plain);
         };

@@ -1,3 +1,3 @@
 -- Forgets a consumer that holds nothing any more. KEYS: consumers, held. ARGV: consumer id.
-if redis.call('ZCARD', KEYS[2]) == 0 then redis.call('ZREM', KEYS[1], ARGV[1]) end
+if redis.call('HLEN', KEYS[2]) == 0 then redis.call('ZREM', KEYS[1], ARGV[1]) end
 return 1

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::endpoint::Endpoint;
 use super::failure::{classify, spoken};
 use super::open::{Login, open_master, open_server};
+use super::scripts::Script;
 use crate::broker::BrokerError;
 
 /// What the server says unasked.
@@ -107,6 +108,25 @@ impl Connection {
     ) -> Result<T, BrokerError> {
         let mut inner = self.inner.clone();
         self.answered(pipeline.query_async(&mut inner)).await
+    }
+
+    /// Runs a call of a script, whose text is sent first if the server does not know it.
+    pub(crate) async fn run_script<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        call: &Cmd,
+    ) -> Result<T, BrokerError> {
+        let mut inner = self.inner.clone();
+        let answer = async {
+            let unknown = match call.query_async(&mut inner).await {
+                Err(error) if error.code() == Some("NOSCRIPT") => error,
+                answered => return answered,
+            };
+            // Nothing has been done. Its text makes it known until the server restarts.
+            tracing::debug!("{unknown}");
+            script.with_text(call).query_async(&mut inner).await
+        };
+        self.answered(answer).await
     }
 
     /// Subscribes to patterns.

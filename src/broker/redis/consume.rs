@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::keeper::hint_ttl;
-use super::ledger::Account;
+use super::ledger::{Account, Score};
 use super::options::QueueOrder;
 use super::scripts::{FETCH, REWRAP, eval};
 use super::{Shared, entry, goes_with_consumer, locked};
@@ -26,6 +26,9 @@ const BYTES: usize = 8 << 20;
 
 /// The look that catches what the server failed to tell, and finds a connection that has gone silent.
 const SAFETY_POLL: Duration = Duration::from_secs(1);
+
+/// How long a fetch waits for room for more messages, while there is enough to do.
+const GATHER: Duration = Duration::from_millis(1);
 
 /// Without `CLIENT TRACKING`: from the first to the last while nothing comes.
 const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(200));
@@ -117,6 +120,7 @@ impl Subscription {
     pub(super) async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
         let mut hungry = true;
         let mut idle_polls = 0_u32;
+        let mut gathering: Option<Instant> = None;
         loop {
             while let Ok(command) = commands.try_recv() {
                 self.obey(command).await;
@@ -129,8 +133,12 @@ impl Subscription {
                 break;
             }
             let (want, free) = self.room();
-            if hungry && want + free > 0 {
-                let began = Instant::now();
+            let began = Instant::now();
+            // While half of the window is at hand there is time to gather room for more than a few.
+            let few = want * 2 < self.prefetch.min(2 * BATCH) && free == 0;
+            let gathers = few && *gathering.get_or_insert(began + GATHER) > began;
+            if hungry && want + free > 0 && !gathers {
+                gathering = None;
                 match self.fetch(want, free).await {
                     Ok(fetched) => {
                         idle_polls = if fetched.count == 0 {
@@ -148,7 +156,9 @@ impl Subscription {
                 }
                 continue;
             }
-            let pause = if self.shared.tracking {
+            let pause = if hungry && want > 0 {
+                GATHER
+            } else if self.shared.tracking {
                 SAFETY_POLL
             } else {
                 (POLL.0 * idle_polls.max(1)).min(POLL.1)
@@ -244,7 +254,7 @@ impl Subscription {
         for step in &keys.steps {
             names.extend(polled.iter().map(|q| keys.list(&q.name, *step)));
         }
-        let mut fetch = eval(FETCH, &names);
+        let mut fetch = FETCH.call(&names);
         let fair = shared.options.queue_order == QueueOrder::RoundRobin;
         fetch
             .arg(want)
@@ -259,7 +269,7 @@ impl Subscription {
             fetch.arg(u8::from(queue.no_ack));
         }
         let polled: Vec<String> = polled.iter().map(|q| q.name.clone()).collect();
-        let answer: Vec<redis::Value> = shared.connection.run(&fetch).await?;
+        let answer: Vec<redis::Value> = shared.connection.run_script(&FETCH, &fetch).await?;
         let mut answer = answer.into_iter();
         let drained = matches!(answer.next(), Some(redis::Value::Int(1)));
         let mut arrived = Vec::new();
@@ -270,9 +280,10 @@ impl Subscription {
             let Some(name) = number(&queue).and_then(|n| polled.get(n.checked_sub(1)?)) else {
                 continue;
             };
-            let (tag, score) = (text(tag), text(score));
-            if !score.is_empty() {
-                shared.ledger.add(tag.clone(), score.clone(), &self.account);
+            let tag = text(tag);
+            let score = Score::parse(&text(score));
+            if let Some(score) = score {
+                shared.ledger.add((&*tag).into(), score, &self.account);
             }
             arrived.push((name.clone(), tag, score, bytes(raw)));
         }
@@ -283,17 +294,16 @@ impl Subscription {
             self.queues.push_back(queue);
         }
         for (queue, tag, score, raw) in arrived {
-            self.deliver(queue, tag, &score, raw).await;
+            self.deliver(queue, tag, score, raw).await;
         }
         Ok(Fetched { count, drained })
     }
 
-    async fn deliver(&self, queue: String, tag: String, score: &str, raw: Vec<u8>) {
-        let acked = !score.is_empty();
+    async fn deliver(&self, queue: String, tag: String, score: Option<Score>, raw: Vec<u8>) {
         let message = match entry::decode(raw) {
             Ok(message) => Ok(message),
             Err((raw, error)) => {
-                if acked {
+                if let Some(score) = score {
                     self.rewrap(&queue, &tag, score, &raw).await;
                 }
                 Err(Garbled {
@@ -305,7 +315,7 @@ impl Subscription {
         let delivery = Delivery {
             queue,
             message,
-            acker: Acker::new(tag, acked.then(|| self.shared.settlements.clone())),
+            acker: Acker::new(tag, score.map(|_| self.shared.settlements.clone())),
         };
         tokio::select! {
             biased;
@@ -316,10 +326,11 @@ impl Subscription {
     }
 
     /// Makes the entry of bytes that are no message readable for the sweeps of Python workers.
-    async fn rewrap(&self, queue: &str, tag: &str, score: &str, raw: &[u8]) {
+    async fn rewrap(&self, queue: &str, tag: &str, score: Score, raw: &[u8]) {
         let keys = &self.shared.keys;
         let mut rewrap = eval(REWRAP, &[&keys.unacked, &keys.index]);
-        rewrap.arg(tag).arg(score).arg(entry::wrapped(raw, queue));
+        rewrap.arg(tag).arg(score.to_string());
+        rewrap.arg(entry::wrapped(raw, queue));
         if let Err(error) = self.shared.connection.run::<()>(&rewrap).await {
             tracing::warn!(%error, delivery_tag = %tag, "could not wrap an entry that is no message");
         }

@@ -9,22 +9,30 @@ local queues = (#ARGV - 6) / 2
 local steps = (#KEYS - 4) / queues
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
-local out, bytes, seq, cut = {0}, 0, 0, false
+local out, bytes, cut = {0}, 0, false
 local wanted, freed = want, free
+-- What goes into the record: where it stands in `out`, its tag, its queue.
+local places, tags, names = {}, {}, {}
 
-local function tag_of(raw)
+local function last_tag(text)
   local at, found = 1, nil
   while true do
-    local s = string.find(raw, '"delivery_tag"', at, true)
-    if not s then break end
-    found = string.match(raw, '^"delivery_tag"%s*:%s*"([^"\\%c\128-\255]+)"', s) or found
+    local s = string.find(text, '"delivery_tag"', at, true)
+    if not s then return found end
+    found = string.match(text, '^"delivery_tag"%s*:%s*"([^"\\%c\128-\255]+)"', s) or found
     at = s + 14
   end
+end
+
+local function tag_of(raw)
+  -- kombu writes it last of all: looking at the end first saves a walk through every message.
+  local found = last_tag(string.sub(raw, -120)) or last_tag(raw)
   if found and #found <= 200 then return found end
+  return ''
 end
 
 local function take(list, q, count)
-  local name, no_ack = ARGV[first + 2 * (q - 1)], ARGV[first + 2 * q - 1] == '1'
+  local no_ack = ARGV[first + 2 * q - 1] == '1'
   local room = no_ack and free or want
   if room < count then count = room end
   if count < 1 or bytes >= most then
@@ -35,27 +43,14 @@ local function take(list, q, count)
   if not items then return 0 end
   for _, raw in ipairs(items) do
     bytes = bytes + #raw
-    local tag, score = '', ''
-    if no_ack then
-      free = free - 1
-    else
-      want = want - 1
-      score = string.format('%.6f', now + seq / 1000000)
-      tag = tag_of(raw)
-      -- A message may be in several queues under one tag.
-      if not tag or redis.call('HEXISTS', KEYS[1], tag) == 1 then
-        tag = (tag or 'rcelery') .. '.' .. score .. '.' .. string.sub(ARGV[3], 1, 8)
-      end
-      seq = seq + 1
-      redis.call('HSET', KEYS[1], tag, '[' .. raw .. ', "", ' .. name .. ']')
-      redis.call('ZADD', KEYS[2], score, tag)
-      redis.call('ZADD', KEYS[4], score, tag)
+    local n = #out
+    out[n + 1], out[n + 2], out[n + 3], out[n + 4] = q, '', '', raw
+    if not no_ack then
+      local m = #places + 1
+      places[m], tags[m], names[m] = n, tag_of(raw), ARGV[first + 2 * (q - 1)]
     end
-    out[#out + 1] = q
-    out[#out + 1] = tag
-    out[#out + 1] = score
-    out[#out + 1] = raw
   end
+  if no_ack then free = free - #items else want = want - #items end
   return #items
 end
 
@@ -75,7 +70,24 @@ for step = 0, steps - 1 do
   end
 end
 
-if seq > 0 then
+if #places > 0 then
+  local there, seen = redis.call('HMGET', KEYS[1], unpack(tags)), {}
+  local entries, scores, held = {}, {}, {}
+  for i, n in ipairs(places) do
+    local tag, score = tags[i], string.format('%.6f', now + (i - 1) / 1000000)
+    -- A message may be in several queues under one tag.
+    if tag == '' or there[i] or seen[tag] then
+      tag = (tag == '' and 'rcelery' or tag) .. '.' .. score .. '.' .. string.sub(ARGV[3], 1, 8)
+    end
+    seen[tag] = true
+    out[n + 2], out[n + 3] = tag, score
+    entries[2 * i - 1], entries[2 * i] = tag, '[' .. out[n + 4] .. ', "", ' .. names[i] .. ']'
+    scores[2 * i - 1], scores[2 * i] = score, tag
+    held[2 * i - 1], held[2 * i] = tag, score
+  end
+  redis.call('HSET', KEYS[1], unpack(entries))
+  redis.call('ZADD', KEYS[2], unpack(scores))
+  redis.call('HSET', KEYS[4], unpack(held))
   redis.call('ZADD', KEYS[3], string.format('%.6f', now), ARGV[3])
   redis.call('EXPIRE', KEYS[3], ARGV[6])
   redis.call('EXPIRE', KEYS[4], ARGV[6])

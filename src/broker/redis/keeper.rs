@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::scripts::{RENEW, eval};
+use super::ledger::{Ours, Score};
+use super::scripts::RENEW;
 use super::{Shared, expires_ms, locked};
 use crate::broker::BrokerError;
 use crate::protocol::Queue;
@@ -86,7 +87,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
 }
 
 impl Shared {
-    pub(super) async fn renew(&self, deliveries: &[(String, String)]) -> Result<(), BrokerError> {
+    pub(super) async fn renew(&self, deliveries: &[Ours]) -> Result<(), BrokerError> {
         let keys = [
             &self.keys.index,
             &self.keys.consumers,
@@ -95,16 +96,17 @@ impl Shared {
         let mut rest = deliveries;
         loop {
             let (batch, later) = rest.split_at(rest.len().min(BATCH));
-            let mut renew = eval(RENEW, &keys);
+            let _scores = self.scores.lock().await;
+            let mut renew = RENEW.call(&keys);
             renew
                 .arg(&self.id)
                 .arg(hint_ttl(self.options.visibility_timeout));
-            for (tag, score) in batch {
-                renew.arg(tag).arg(score);
+            for ours in batch {
+                renew.arg(ours.tag.to_string()).arg(ours.score.to_string());
             }
-            let scores: Vec<String> = self.connection.run(&renew).await?;
-            for ((tag, _), score) in batch.iter().zip(scores) {
-                if !score.is_empty() {
+            let scores: Vec<String> = self.connection.run_script(&RENEW, &renew).await?;
+            for (Ours { tag, .. }, score) in batch.iter().zip(scores) {
+                if let Some(score) = Score::parse(&score) {
                     self.ledger.renew(tag, score);
                 } else if self.ledger.take(tag).is_some() {
                     // Not settled meanwhile: it was taken from us.

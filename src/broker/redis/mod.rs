@@ -34,9 +34,9 @@ use uuid::Uuid;
 pub(crate) use self::connection::{Connection, Push};
 pub(crate) use self::endpoint::Endpoint;
 use self::keys::Keys;
-use self::ledger::{Account, Ledger};
+use self::ledger::{Account, Ledger, Ours, Score};
 use self::options::RedisOptions;
-pub(crate) use self::scripts::eval;
+pub(crate) use self::scripts::{Script, eval};
 use super::registry::Options;
 use super::virtual_exchange::Binding;
 use super::{
@@ -70,6 +70,8 @@ struct Shared {
     /// Names this connection among the holders of messages.
     id: String,
     ledger: Ledger,
+    /// Held while scores are renewed, and while deliveries are settled by theirs: one must not overtake the other.
+    scores: tokio::sync::Mutex<()>,
     fanout: fanout::Listeners,
     accounts: Accounts,
     /// Queues as they were declared here, by name.
@@ -160,6 +162,7 @@ impl RedisBroker {
             options,
             id: Uuid::new_v4().simple().to_string(),
             ledger: Ledger::default(),
+            scores: tokio::sync::Mutex::default(),
             fanout: fanout::Listeners::default(),
             accounts,
             declared: Mutex::default(),
@@ -457,9 +460,9 @@ impl Broker for RedisBroker {
     }
 
     fn held(&self) -> Vec<Held> {
-        let held = |(delivery_tag, proof)| Held {
-            delivery_tag,
-            proof,
+        let held = |ours: Ours| Held {
+            delivery_tag: ours.tag.to_string(),
+            proof: ours.score.to_string(),
         };
         self.shared.ledger.all().into_iter().map(held).collect()
     }
@@ -468,13 +471,15 @@ impl Broker for RedisBroker {
         let shared = &self.shared;
         let account = Arc::new(Account::default());
         for delivery in held {
-            let (tag, score) = (delivery.delivery_tag.clone(), delivery.proof.clone());
-            shared.ledger.add(tag, score, &account);
+            if let Some(score) = Score::parse(&delivery.proof) {
+                let tag = (&*delivery.delivery_tag).into();
+                shared.ledger.add(tag, score, &account);
+            }
         }
         shared.holds.store(true, Ordering::SeqCst);
         // Renewing tells which of them are ours still, and drops the others from the ledger.
         shared.renew(&shared.ledger.all()).await?;
-        let acker = |(tag, _)| Acker::new(tag, Some(shared.settlements.clone()));
+        let acker = |ours: Ours| Acker::new(ours.tag.to_string(), Some(shared.settlements.clone()));
         Ok(shared.ledger.all().into_iter().map(acker).collect())
     }
 

@@ -9,6 +9,20 @@ use crate::broker::virtual_exchange::{Binding, matching};
 use crate::broker::{BrokerError, Destination, Routed};
 use crate::protocol::{DeliveryInfo, ExchangeType, Message, envelope};
 
+/// Messages of one command at the most.
+const TOGETHER: usize = 1000;
+
+/// Adds the command that is being gathered, if there is one; says how many that were.
+fn close(pipeline: &mut redis::Pipeline, open: &mut Option<(String, redis::Cmd, usize)>) -> usize {
+    match open.take() {
+        Some((_, push, _)) => {
+            pipeline.add_command(push);
+            1
+        }
+        None => 0,
+    }
+}
+
 impl Shared {
     /// Publishes in order.
     pub(super) async fn publish(
@@ -20,11 +34,10 @@ impl Shared {
         }
         let tables = self.tables(&batch).await?;
         let mut pipeline = redis::pipe();
-        if batch.len() > 1 {
-            pipeline.atomic();
-        }
         let mut routed = Vec::with_capacity(batch.len());
         let mut commands = 0;
+        // Messages that follow each other into one list go there in one command.
+        let mut open: Option<(String, redis::Cmd, usize)> = None;
         // Where in the answers each fanout message's count of receivers is.
         let mut counts = Vec::new();
         for (destination, mut message) in batch {
@@ -43,6 +56,7 @@ impl Shared {
             };
             let bytes = envelope::encode(&message);
             if kind == ExchangeType::Fanout && !exchange.is_empty() {
+                commands += close(&mut pipeline, &mut open);
                 counts.push((routed.len(), commands));
                 for topic in self.keys.topics(&exchange, &routing_key) {
                     pipeline.cmd("PUBLISH").arg(topic).arg(&bytes);
@@ -54,9 +68,20 @@ impl Shared {
             let queues = self.route(tables.get(&exchange), &exchange, kind, routing_key);
             for queue in &queues {
                 let list = self.keys.list_of(queue, &message);
-                pipeline.cmd("LPUSH").arg(list).arg(&bytes);
-                commands += 1;
+                match &mut open {
+                    Some((same, push, count)) if *same == list && *count < TOGETHER => {
+                        push.arg(&bytes);
+                        *count += 1;
+                    }
+                    _ => {
+                        commands += close(&mut pipeline, &mut open);
+                        let mut push = redis::cmd("LPUSH");
+                        push.arg(&list).arg(&bytes);
+                        open = Some((list, push, 1));
+                    }
+                }
                 if let Some(ms) = self.expires_ms(queue) {
+                    commands += close(&mut pipeline, &mut open);
                     for list in self.keys.lists(queue) {
                         pipeline.cmd("PEXPIRE").arg(list).arg(ms);
                         commands += 1;
@@ -68,8 +93,12 @@ impl Shared {
                 receivers: None,
             });
         }
+        commands += close(&mut pipeline, &mut open);
         if commands == 0 {
             return Ok(routed);
+        }
+        if commands > 1 {
+            pipeline.atomic();
         }
         let answers: Vec<u64> = self.connection.run_all(&pipeline).await?;
         for (message, command) in counts {

@@ -9,10 +9,10 @@ for i = 3, #ARGV, 2 do
   if score and tonumber(score) == tonumber(ARGV[i + 1]) then
     local fresh = string.format('%.6f', now + (i - 3) / 2000000)
     redis.call('ZADD', KEYS[1], fresh, ARGV[i])
-    redis.call('ZADD', KEYS[3], fresh, ARGV[i])
+    redis.call('HSET', KEYS[3], ARGV[i], fresh)
     out[#out + 1] = fresh
   else
-    redis.call('ZREM', KEYS[3], ARGV[i])
+    redis.call('HDEL', KEYS[3], ARGV[i])
     out[#out + 1] = ''
   end
 end

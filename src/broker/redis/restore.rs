@@ -2,12 +2,14 @@
 //!
 //! Mirrors `kombu.transport.redis.QoS.restore_visible` and `restore_by_tag`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::Shared;
 use super::entry::Entry;
+use super::ledger::{Ours, Score};
 use super::scripts::{BURY, OVERDUE, PUTBACK, RELEASE, eval};
 use crate::broker::BrokerError;
 use crate::broker::virtual_exchange::matching_any;
@@ -97,8 +99,7 @@ impl Shared {
 
     /// Gives back all that this connection holds, to the front in its order, and forgets this connection.
     pub(super) async fn give_back_all(&self) -> Result<(), BrokerError> {
-        let mut all = self.ledger.all();
-        all.reverse();
+        let all: Vec<_> = self.ledger.all().iter().rev().map(Ours::texts).collect();
         let held = self.keys.held(&self.id);
         self.put_back(&held, &all, Side::Front).await?;
         self.bury(&self.id).await
@@ -145,36 +146,20 @@ impl Shared {
                 continue;
             }
             let held = self.keys.held(&id);
-            loop {
-                let mut range = redis::cmd("ZRANGE");
-                range
-                    .arg(&held)
-                    .arg(0)
-                    .arg(SWEEP - 1)
-                    .arg("REV")
-                    .arg("WITHSCORES");
-                let deliveries = self.scored(&range).await?;
-                if deliveries.is_empty() {
-                    break;
-                }
+            let hints: HashMap<String, String> = self
+                .connection
+                .run(redis::cmd("HGETALL").arg(&held))
+                .await?;
+            let mut deliveries: Vec<_> = hints.into_iter().collect();
+            // The youngest goes to the front first, so that the oldest comes out first.
+            deliveries.sort_by_cached_key(|(_, score)| std::cmp::Reverse(Score::parse(score)));
+            if !deliveries.is_empty() {
                 let count = self.put_back(&held, &deliveries, Side::Front).await?;
                 tracing::warn!(count, consumer = %id, "restored messages of a consumer that has gone");
-                if deliveries.len() < SWEEP {
-                    break;
-                }
             }
             self.bury(&id).await?;
         }
         Ok(())
-    }
-
-    /// `WITHSCORES` outside of scripts answers with pairs and numbers (RESP3).
-    async fn scored(&self, cmd: &redis::Cmd) -> Result<Vec<(String, String)>, BrokerError> {
-        let scored: Vec<(String, f64)> = self.connection.run(cmd).await?;
-        Ok(scored
-            .into_iter()
-            .map(|(tag, score)| (tag, score.to_string()))
-            .collect())
     }
 
     async fn bury(&self, id: &str) -> Result<(), BrokerError> {

@@ -1,14 +1,21 @@
 -- Forgets deliveries, each only if its score is still the one under which it was delivered: the fence.
--- KEYS: unacked, unacked_index, held. ARGV: tag and score of each. Returns the tags that were somebody else's.
-local stale = {}
-for i = 1, #ARGV, 2 do
-  local score = redis.call('ZSCORE', KEYS[2], ARGV[i])
-  if score and tonumber(score) == tonumber(ARGV[i + 1]) then
-    redis.call('ZREM', KEYS[2], ARGV[i])
-    redis.call('HDEL', KEYS[1], ARGV[i])
+-- KEYS: unacked, unacked_index, held. ARGV: the scores, then the tags. Returns the tags that were somebody else's.
+local count = #ARGV / 2
+local tags = {}
+for i = 1, count do tags[i] = ARGV[count + i] end
+local scores = redis.call('ZMSCORE', KEYS[2], unpack(tags))
+local ours, stale = {}, {}
+for i, tag in ipairs(tags) do
+  local score = scores[i]
+  if score and tonumber(score) == tonumber(ARGV[i]) then
+    ours[#ours + 1] = tag
   else
-    stale[#stale + 1] = ARGV[i]
+    stale[#stale + 1] = tag
   end
-  redis.call('ZREM', KEYS[3], ARGV[i])
 end
+if #ours > 0 then
+  redis.call('ZREM', KEYS[2], unpack(ours))
+  redis.call('HDEL', KEYS[1], unpack(ours))
+end
+redis.call('HDEL', KEYS[3], unpack(tags))
 return stale

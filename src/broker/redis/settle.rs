@@ -8,9 +8,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Shared;
+use super::ledger::Ours;
 use super::restore::Side;
-use super::scripts::{SETTLE, eval};
+use super::scripts::SETTLE;
 use crate::broker::{BrokerError, Settle, Settlement};
+use crate::protocol::Ident;
 
 /// Most settlements of one round trip: the script blocks the server for about a millisecond.
 const BATCH: usize = 1000;
@@ -46,32 +48,36 @@ pub(super) async fn run(shared: Arc<Shared>, mut settlements: mpsc::UnboundedRec
 
 impl Shared {
     async fn settle(&self, batch: Vec<Settlement>) -> Result<(), BrokerError> {
+        let _scores = self.scores.lock().await;
         let mut done = Vec::new();
         let mut requeue = Vec::new();
         let mut restore = Vec::new();
         let mut taken_back = Vec::new();
         for Settlement { delivery_tag, how } in batch {
-            let Some(taken) = self.ledger.take(&delivery_tag) else {
+            let tag = Ident::from(&*delivery_tag);
+            let Some(taken) = self.ledger.take(&tag) else {
                 tracing::debug!(%delivery_tag, "settling a delivery that is not ours any more");
                 continue;
             };
-            let score = taken.score.clone();
+            let (seq, score) = (taken.seq, taken.score);
+            let ours = Ours { seq, tag, score };
             match how {
-                Settle::Ack | Settle::Reject => done.push((delivery_tag, score)),
+                Settle::Ack | Settle::Reject => done.push(ours),
                 Settle::Requeue => {
-                    requeue.push((delivery_tag, score));
+                    requeue.push(ours);
                     taken_back.push(taken);
                 }
                 Settle::Restore => {
-                    restore.push((taken.seq, delivery_tag, score));
+                    restore.push(ours);
                     taken_back.push(taken);
                 }
             }
         }
         let forgotten = self.forget(&done);
         // The first to be delivered is put to the front last, so that it comes out first again.
-        restore.sort_unstable_by_key(|(seq, ..)| std::cmp::Reverse(*seq));
-        let restore: Vec<_> = restore.into_iter().map(|(_, t, s)| (t, s)).collect();
+        restore.sort_unstable_by_key(|ours| std::cmp::Reverse(ours.seq));
+        let requeue: Vec<_> = requeue.iter().map(Ours::texts).collect();
+        let restore: Vec<_> = restore.iter().map(Ours::texts).collect();
         let held = self.keys.held(&self.id);
         let back = async {
             self.put_back(&held, &requeue, Side::Back).await?;
@@ -82,24 +88,27 @@ impl Shared {
         if forgotten.is_err() {
             // Not known to be written: they stay ours, for the next connection to take over and settle again.
             let account = Arc::default();
-            for (tag, score) in done {
-                self.ledger.add(tag, score, &account);
+            for ours in done {
+                self.ledger.add(ours.tag, ours.score, &account);
             }
         }
         forgotten?;
         back.map(|_| ())
     }
 
-    async fn forget(&self, done: &[(String, String)]) -> Result<(), BrokerError> {
+    async fn forget(&self, done: &[Ours]) -> Result<(), BrokerError> {
         if done.is_empty() {
             return Ok(());
         }
         let keys = &self.keys;
-        let mut settle = eval(SETTLE, &[&keys.unacked, &keys.index, &keys.held(&self.id)]);
-        for (tag, score) in done {
-            settle.arg(tag).arg(score);
+        let mut settle = SETTLE.call(&[&keys.unacked, &keys.index, &keys.held(&self.id)]);
+        for ours in done {
+            settle.arg(ours.score.to_string());
         }
-        let stale: Vec<String> = self.connection.run(&settle).await?;
+        for ours in done {
+            settle.arg(ours.tag.to_string());
+        }
+        let stale: Vec<String> = self.connection.run_script(&SETTLE, &settle).await?;
         for delivery_tag in stale {
             tracing::warn!(
                 %delivery_tag,

@@ -217,8 +217,12 @@ fn read_object_and_text<'a>(bytes: &'a [u8], name: &str) -> Option<(Map, Option<
             if key == name {
                 text = None;
             }
-            let value = read_value(&mut jiter, peek, 1).ok()?;
-            map.insert(key, value);
+            let value = match peek {
+                // A message's headers and properties: as many as kombu writes.
+                Peek::Object => read_object(&mut jiter, 1, 24),
+                _ => read_value(&mut jiter, peek, 1),
+            };
+            map.insert(key, value.ok()?);
         }
         next = jiter.next_key().ok()?.map(str::to_owned);
     }
@@ -264,26 +268,32 @@ fn read_value(jiter: &mut Jiter<'_>, peek: Peek, depth: usize) -> Result<Value, 
             }
             Ok(Value::List(items))
         }
-        Peek::Object => {
-            let mut map = Map::new();
-            let mut next = jiter.known_object().map_err(text)?.map(str::to_owned);
-            while let Some(key) = next {
-                let peek = jiter.peek().map_err(text)?;
-                let value = read_value(jiter, peek, depth + 1)?;
-                map.insert(key, value);
-                next = jiter.next_key().map_err(text)?.map(str::to_owned);
-            }
-            if map.len() == 2 && map.contains_key("__type__") && map.contains_key("__value__") {
-                return typed(map);
-            }
-            Ok(Value::Map(map))
-        }
+        Peek::Object => read_object(jiter, depth, 4),
         _ => match jiter.known_number(peek).map_err(text)? {
             NumberAny::Int(NumberInt::Int(i)) => Ok(Value::Int(i)),
             NumberAny::Int(NumberInt::BigInt(i)) => Ok(Value::BigInt(i.to_string())),
             NumberAny::Float(f) => Ok(Value::Float(f)),
         },
     }
+}
+
+/// Reads an object, of about so many keys if it has any.
+fn read_object(jiter: &mut Jiter<'_>, depth: usize, keys: usize) -> Result<Value, String> {
+    let mut next = jiter.known_object().map_err(text)?.map(str::to_owned);
+    if next.is_none() {
+        return Ok(Value::Map(Map::new()));
+    }
+    let mut map = Map::with_capacity(keys);
+    while let Some(key) = next {
+        let peek = jiter.peek().map_err(text)?;
+        let value = read_value(jiter, peek, depth + 1)?;
+        map.insert(key, value);
+        next = jiter.next_key().map_err(text)?.map(str::to_owned);
+    }
+    if map.len() == 2 && map.contains_key("__type__") && map.contains_key("__value__") {
+        return typed(map);
+    }
+    Ok(Value::Map(map))
 }
 
 /// An object whose keys are exactly `__type__` and `__value__` is the value that they describe.

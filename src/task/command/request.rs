@@ -19,7 +19,7 @@ const WORKERS: &[&str] = &["BROKER_URL", "RESULT_BACKEND"];
 /// The request as one JSON object, with the names of Celery's `self.request`.
 pub(super) fn document(cx: &Context) -> Vec<u8> {
     let request = cx.request();
-    let header = &request.header;
+    let header = &request.message.header;
     let delivery = &request.delivery_info;
     let number = |seconds: Option<f64>| seconds.map_or(Value::Null, Value::Float);
     let mut document = Map::new();
@@ -28,8 +28,8 @@ pub(super) fn document(cx: &Context) -> Vec<u8> {
     };
     put("task", header.task.as_str().into());
     put("id", header.id.as_str().into());
-    put("args", request.args.clone().into());
-    put("kwargs", request.kwargs.clone().into());
+    put("args", request.message.args.clone().into());
+    put("kwargs", request.message.kwargs.clone().into());
     put("retries", header.retries.into());
     put("eta", Value::opt(header.eta.as_deref()));
     put("expires", Value::opt(header.expires.as_deref()));
@@ -39,7 +39,7 @@ pub(super) fn document(cx: &Context) -> Vec<u8> {
     put("group_index", Value::opt(header.group_index));
     put("shadow", Value::opt(header.shadow.as_deref()));
     put("origin", Value::opt(header.origin.as_deref()));
-    put("hostname", request.hostname.as_str().into());
+    put("hostname", (&*request.hostname).into());
     put("ignore_result", request.ignore_result.into());
     put("reply_to", Value::opt(request.reply_to.as_deref()));
     put(
@@ -92,7 +92,7 @@ fn is_passed(definition: &Definition, name: &OsStr) -> bool {
 
 /// All variables of one run.
 pub(super) fn environment(definition: &Definition, cx: &Context) -> Vec<(OsString, OsString)> {
-    let header = &cx.request().header;
+    let header = &cx.request().message.header;
     let mut env = inherited(definition);
     let mut put = |name: &str, value: &str| env.push((name.into(), value.into()));
     put("RCELERY_TASK_ID", cx.id());

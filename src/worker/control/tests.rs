@@ -22,6 +22,7 @@ use crate::protocol::{
 };
 use crate::shutdown::Shutdown;
 use crate::task::{Context, Registry, Runnable, TaskError, TaskOptions};
+use crate::worker::request::Times;
 use crate::worker::state::Phase;
 use crate::worker::{Directive, Request, State};
 
@@ -244,6 +245,7 @@ fn request(n: u64, task: &str, phase: Phase) -> Arc<Request> {
     if n == 1 {
         header.stamps = [("project".to_owned(), "p-1".into())].into();
     }
+    let times = Times::of(&header).unwrap();
     let message = TaskMessage {
         header,
         args: vec![60.into()],
@@ -255,11 +257,12 @@ fn request(n: u64, task: &str, phase: Phase) -> Arc<Request> {
     envelope.properties.delivery_info.routing_key = "celery".to_owned();
     let request = Request::new(
         message,
-        &envelope,
-        "celery",
+        times,
+        None,
+        envelope,
+        "celery".to_owned(),
         Acker::new(n.to_string(), None),
     );
-    let request = request.map_err(|(error, _)| error).unwrap();
     if phase == Phase::Active {
         request.mark_started(1_795_363_405.53);
     }

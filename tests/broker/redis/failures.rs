@@ -110,6 +110,34 @@ async fn what_is_held_longer_than_the_visibility_timeout_stays_here() {
     unacked_becomes(&one, 0).await;
 }
 
+/// Scores are renewed while deliveries are settled by them: neither must overtake the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ack_is_not_lost_while_what_is_held_is_renewed() {
+    let server = RedisServer::start();
+    // Renewed twenty times a second.
+    let options = [("visibility_timeout", 0.15.into())];
+    let broker = ready(&server.url(0), &options).await;
+    let bodies: Vec<String> = (0..4000).map(|n| n.to_string()).collect();
+    let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+    publish(&broker, "celery", &bodies).await;
+    let mut consumer = consume(&broker, "celery", 400).await;
+    let mut held = std::collections::VecDeque::new();
+    for _ in 0..bodies.len() {
+        held.push_back(take(&mut consumer).await);
+        if held.len() > 300 {
+            held.pop_front().unwrap().acker.ack().unwrap();
+        }
+        if held.len() % 20 == 0 {
+            tokio::time::sleep(Duration::from_micros(500)).await;
+        }
+    }
+    for delivery in held {
+        delivery.acker.ack().unwrap();
+        tokio::time::sleep(Duration::from_micros(500)).await;
+    }
+    unacked_becomes(&broker, 0).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_ack_does_not_remove_what_another_holds() {
     let server = RedisServer::start();

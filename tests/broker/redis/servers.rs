@@ -328,7 +328,7 @@ async fn a_worker_uses_one_connection_and_hardly_any_commands_when_idle() {
     let evals = |stats: &str| -> u64 {
         let calls = stats
             .lines()
-            .filter_map(|line| line.strip_prefix("cmdstat_eval:calls="));
+            .filter_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
         calls
             .filter_map(|rest| rest.split(',').next()?.parse::<u64>().ok())
             .sum()
