@@ -1,7 +1,7 @@
 """What a benchmark is, and what one run of it gives."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from .redis import Redis
@@ -10,7 +10,7 @@ from .sqlite import Sqlite
 Store = Redis | Sqlite
 
 CELERY = "celery"
-"""The contender to whom the others are compared."""
+"""The contender to whom the others are compared, where it is one."""
 
 
 @dataclass
@@ -77,4 +77,5 @@ class Bench:
     contenders: dict[str, Run]
     metrics: tuple[Metric, ...] = (RATE,)
     note: str = ""
-    tags: frozenset[str] = field(default_factory=frozenset)
+    base: str | None = CELERY
+    """The contender to whom the others are compared."""

@@ -47,7 +47,7 @@ def command(contender: Rcelery | Celery, args: list[str], times: int, says: str,
 
 
 def lines(contender: Rcelery | Celery, count: int, scale: int = 1) -> Run:
-    """Makes a run that sends a file of calls."""
+    """Makes a run that sends a file of calls. `scale`: how often the sending, not the start, is to be counted."""
 
     def run(setup: Setup, store: Store) -> Sample:
         store.clear()
@@ -61,7 +61,8 @@ def lines(contender: Rcelery | Celery, count: int, scale: int = 1) -> Run:
             ended = contender.client(setup, store, "lines", stdin=calls)
         if (waiting := store.waiting()) != tasks:
             raise Failure(f"{waiting} messages of {tasks} wait")
-        return of_program(ended, tasks, busy, time=ended.seconds * scale)
+        more = (scale - 1) * json.loads(ended.stdout)["seconds"] if scale > 1 else 0
+        return of_program(ended, tasks, busy, time=ended.seconds + more)
 
     return run
 

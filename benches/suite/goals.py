@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Goal:
     value: float
     kind: str
-    """`ratio`: so many times Celery's figure of the same round; `least`, `most`: in the metric's unit."""
+    """`ratio`: so many times as good as the base in the same round; `least`, `most`: in the metric's unit."""
 
     def __str__(self) -> str:
         return {"ratio": "≥ {:g} ×", "least": "≥ {:,g}", "most": "≤ {:g}"}[self.kind].format(self.value)
@@ -57,4 +57,10 @@ GOALS = {
     ("status", "rcelery", "time"): most(40),
     ("idle", "rcelery", "rss"): most(15),
     ("idle", "rcelery", "ready"): most(100),
+    # The rate is flat within 20 %.
+    ("growth-queued", "1,000 queued", "rate"): ratio(0.8),
+    ("growth-queued", "10,000 queued", "rate"): ratio(0.8),
+    ("growth-queued", "1,000,000 queued", "rate"): ratio(0.8),
+    # Where there are cores for workers and Redis.
+    ("growth-workers", "two workers", "rate"): ratio(1.6),
 }

@@ -43,6 +43,7 @@ GROWTH = [
         "drain of more and more tasks that wait",
         "redis",
         {f"{count:,} queued": drain(C2, ignored(), count) for count in (1_000, 10_000, 100_000, 1_000_000)},
+        base="100,000 queued",
     ),
     Bench(
         "growth-bodies",
@@ -53,6 +54,7 @@ GROWTH = [
             "10 kB": drain(C2, payload(10_000), 20_000),
             "1 MB": drain(C2, payload(1_000_000), 400, quick=5, warm_up=5),
         },
+        base=None,
     ),
     Bench(
         "growth-queues",
@@ -62,18 +64,21 @@ GROWTH = [
             f"{count} queue{'s'[: count - 1]}": drain(C2, spread(_queues(count)), 100_000, queues=",".join(_queues(count)))
             for count in (1, 4, 16, 64)
         },
+        base="1 queue",
     ),
     Bench(
         "growth-priorities",
         "drain of one priority and of four",
         "redis",
         {"one": drain(C2, ignored(), 100_000), "four": drain(C2, ranked, 100_000)},
+        base="one",
     ),
     Bench(
         "growth-slots",
         "drain with more and more slots",
         "redis",
         {f"-c {slots}": drain(Rcelery(("-c", str(slots))), ignored(), 100_000) for slots in (1, 2, 4, 16, 64)},
+        base="-c 2",
     ),
     Bench(
         "growth-workers",
@@ -83,6 +88,7 @@ GROWTH = [
             "one worker": drain(C2, ignored(), 100_000),
             "two workers": drain(Rcelery(("-c", "2"), workers=2), ignored(), 100_000),
         },
+        base="one worker",
     ),
     Bench(
         "growth-eta",
@@ -90,5 +96,6 @@ GROWTH = [
         "redis",
         {f"{count:,} held": hold(C2, count) for count in (1_000, 10_000, 50_000)},
         HELD,
+        base=None,
     ),
 ]

@@ -25,17 +25,21 @@ class Connection:
         self._file = self._socket.makefile("rb", 1 << 16)
 
     def __call__(self, *words: object):
-        self.send(*words)
-        return self.answer()
+        self._send(*words)
+        answer = self._answer()
+        for one in answer if isinstance(answer, list) else [answer]:
+            if isinstance(one, Failure):
+                raise one
+        return answer
 
-    def send(self, *words: object) -> None:
+    def _send(self, *words: object) -> None:
         parts = [f"*{len(words)}\r\n".encode()]
         for word in words:
             data = word if isinstance(word, bytes) else str(word).encode()
             parts += (f"${len(data)}\r\n".encode(), data, b"\r\n")
         self._socket.sendall(b"".join(parts))
 
-    def answer(self):
+    def _answer(self):
         line = self._file.readline()
         kind, rest = line[:1], line[1:-2]
         match kind:
@@ -46,8 +50,9 @@ class Connection:
             case b"$":
                 return None if rest == b"-1" else self._file.read(int(rest) + 2)[:-2]
             case b"*":
-                return [self.answer() for _ in range(int(rest))]
-        raise Failure(f"redis: {line!r}")
+                return [self._answer() for _ in range(int(rest))]
+        # Raised once the whole answer is read, lest the next command gets the rest.
+        return Failure(f"redis: {line!r}")
 
 
 class Redis:
@@ -72,7 +77,7 @@ class Redis:
 
     def stage(self, batches: Iterable[Batch]) -> None:
         """Puts messages where nobody looks for them yet."""
-        for batch in batches:
+        for batch in filter(lambda batch: batch.numbers, batches):
             step = max(step for step in STEPS if step <= batch.priority)
             queue = f"{batch.queue}{SEP}{step}" if step else batch.queue
             size = max(1, min(CHUNK, 50_000_000 // (1000 + 2 * sum(len(str(v)) for v in batch.rest))))

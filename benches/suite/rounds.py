@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from statistics import median
 
-from .bench import CELERY, Bench, Metric, Sample, Setup, Store
+from .bench import Bench, Metric, Sample, Setup, Store
 from .goals import GOALS
 from .program import Failure
 
@@ -25,7 +25,7 @@ class Row:
     min: float
     max: float
     ratio: float | None
-    """Median of how many times better than Celery, each within its round."""
+    """Median of how many times better than the benchmark's base, each within its round."""
     cpu_us: float | None
     redis_us: float | None
     peak_mb: float
@@ -53,18 +53,19 @@ class Outcome:
             for contender, sample in of_round.items()
         ]
         bench = self.bench
-        names = {"name": bench.name, "title": bench.title, "store": bench.store, "note": bench.note}
+        names = {"name": bench.name, "title": bench.title, "store": bench.store, "base": bench.base, "note": bench.note}
         return names | {"samples": samples, "failures": self.failures}
 
     def _row(self, contender: str, metric: Metric) -> Row | None:
+        bench = self.bench
         samples = [of_round[contender] for of_round in self.samples if contender in of_round]
         if not samples:
             return None
         values = [sample.values[metric.name] for sample in samples]
-        ratio = None if contender == CELERY else self._ratio(contender, metric)
-        goal = GOALS.get((self.bench.name, contender, metric.name))
+        ratio = None if contender == bench.base else self._ratio(contender, metric)
+        goal = GOALS.get((bench.name, contender, metric.name))
         return Row(
-            self.bench.name,
+            bench.name,
             contender,
             metric.name,
             metric.unit,
@@ -82,10 +83,10 @@ class Outcome:
         )
 
     def _ratio(self, contender: str, metric: Metric) -> float | None:
-        ratios = []
+        base, ratios = self.bench.base, []
         for of_round in self.samples:
-            if contender in of_round and CELERY in of_round:
-                ours, theirs = (of_round[name].values[metric.name] for name in (contender, CELERY))
+            if contender in of_round and base in of_round:
+                ours, theirs = (of_round[name].values[metric.name] for name in (contender, base))
                 better, worse = (ours, theirs) if metric.more_is_better else (theirs, ours)
                 if worse > 0:
                     ratios.append(better / worse)

@@ -5,7 +5,7 @@ from itertools import groupby
 from .bench import Bench
 from .rounds import Row
 
-HEADINGS = ["contender", "", "median", "min – max", "× Celery", "goal", "", "CPU µs", "Redis µs", "peak MB", "PSS MB"]
+HEADINGS = ["contender", "", "median", "min – max", "ratio", "goal", "", "CPU µs", "Redis µs", "peak MB", "PSS MB"]
 LEFT = {0, 1}
 
 
