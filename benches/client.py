@@ -23,10 +23,11 @@ def enqueue(count):
 
 def latency(count):
     seconds = []
-    for n in range(WARM_UP + count):
+    warm_up = min(count, WARM_UP)
+    for n in range(warm_up + count):
         start = time.perf_counter()
         noop.delay(n).get(timeout=60)
-        if n >= WARM_UP:
+        if n >= warm_up:
             seconds.append(time.perf_counter() - start)
     return seconds
 

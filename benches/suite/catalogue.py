@@ -108,7 +108,7 @@ AGAINST_CELERY = [
         {
             "rcelery -c 2": drain(C2, STORED, 50_000),
             "rcelery -c 2, four workers": drain(Rcelery(("-c", "2"), workers=4), STORED, 50_000),
-            CELERY: drain(Celery(), STORED, 600),
+            CELERY: drain(Celery(), STORED, 300, warm_up=20),
         },
         note="Celery: one worker",
     ),
@@ -119,7 +119,7 @@ AGAINST_CELERY = [
         {
             "rcelery one by one": enqueue(Rcelery(), 20_000),
             "rcelery by 100": enqueue(Rcelery(), 50_000, 100),
-            CELERY: enqueue(Celery(), 600),
+            CELERY: enqueue(Celery(), 400),
         },
     ),
     Bench(

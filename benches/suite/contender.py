@@ -27,8 +27,10 @@ class Rcelery:
     def client(self, setup: Setup, store: Store, *args: str, stdin: Path | None = None) -> Ended:
         return run([str(setup.built / "examples/bench_client"), *args], setup.env(store), setup.home, stdin)
 
-    def command(self, setup: Setup, store: Store, *args: str, stdin: Path | None = None) -> Ended:
-        return run([str(setup.built / "rcelery"), *args], setup.env(store), setup.home, stdin)
+    def command(
+        self, setup: Setup, store: Store, *args: str, stdin: Path | None = None, look: bool = True
+    ) -> Ended:
+        return run([str(setup.built / "rcelery"), *args], setup.env(store), setup.home, stdin, look)
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,10 @@ class Celery:
         script = setup.repository / "benches/client.py"
         return run([setup.python, str(script), *args], setup.env(store), setup.home, stdin)
 
-    def command(self, setup: Setup, store: Store, *args: str, stdin: Path | None = None) -> Ended:
-        return run([setup.python, "-m", "celery", *args], setup.env(store), setup.home, stdin)
+    def command(
+        self, setup: Setup, store: Store, *args: str, stdin: Path | None = None, look: bool = True
+    ) -> Ended:
+        return run([setup.python, "-m", "celery", *args], setup.env(store), setup.home, stdin, look)
 
 
 def _start(setup: Setup, store: Store, stamps: Stamps | None, args: list[str], ready: Path) -> Program:

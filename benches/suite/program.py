@@ -3,10 +3,13 @@
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from .usage import peak
 
 
 class Failure(Exception):
@@ -82,14 +85,17 @@ class Ended:
     """From before it was started until it was reaped."""
     cpu: float
     peak: int
-    """kB."""
+    """kB; 0 where nobody looked."""
     stdout: str
 
 
-def run(args: list[str], env: dict[str, str], home: Path, stdin: Path | None = None, seconds: float = 600) -> Ended:
-    """Runs a program to its end.
+def run(
+    args: list[str], env: dict[str, str], home: Path, stdin: Path | None = None, look: bool = True, seconds: float = 600
+) -> Ended:
+    """Runs a program to its end, and looks at its memory meanwhile.
 
-    By posix_spawn and wait4: what Python itself does around a child counts, and this is the least of it.
+    By posix_spawn and wait4: what Python itself does around a child counts, and this is the least of it. What wait4 says
+    of memory is no use: a child begins with what its parent had.
     """
     out, err = home / "stdout", home / "stderr"
     create = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
@@ -102,6 +108,7 @@ def run(args: list[str], env: dict[str, str], home: Path, stdin: Path | None = N
     start = time.perf_counter()
     pid = os.posix_spawn(args[0], args, env | {"PWD": str(home)}, file_actions=actions, setpgroup=0)
     signal.setitimer(signal.ITIMER_REAL, seconds)
+    watcher = _Watcher(pid) if look else None
     try:
         _, status, usage = os.wait4(pid, 0)
     except Failure:
@@ -110,11 +117,33 @@ def run(args: list[str], env: dict[str, str], home: Path, stdin: Path | None = N
         raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    taken = time.perf_counter() - start
+        taken = time.perf_counter() - start
+        most = watcher.stop() if watcher else 0
     if status:
         code = os.waitstatus_to_exitcode(status)
         raise Failure(f"`{' '.join(args)}` ended with {code}: {err.read_text(errors='replace')[-4000:]}")
-    return Ended(taken, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, out.read_text(errors="replace"))
+    return Ended(taken, usage.ru_utime + usage.ru_stime, most, out.read_text(errors="replace"))
+
+
+class _Watcher(threading.Thread):
+    """Looks at the peak of a process: often at first, as some are soon over."""
+
+    def __init__(self, pid: int):
+        super().__init__(daemon=True)
+        self._pid, self._peak = pid, 0
+        self._end = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        pause = 0.0002
+        while not self._end.wait(pause):
+            self._peak = max(self._peak, peak(self._pid))
+            pause = min(pause * 1.1, 0.02)
+
+    def stop(self) -> int:
+        self._end.set()
+        self.join()
+        return self._peak
 
 
 def _late(*_: object) -> None:

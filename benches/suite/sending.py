@@ -51,7 +51,7 @@ def latency(contender: Rcelery | Celery, count: int, quick: int | None = None) -
 
 def of_program(ended: Ended, tasks: int, busy: Busy, **values: float) -> Sample:
     """The sample of a program that has run to its end."""
-    return Sample(values, tasks, ended.cpu * 1e6 / tasks, peak_kb=ended.peak, pss_kb=ended.peak, busy=busy.share())
+    return Sample(values, tasks, ended.cpu * 1e6 / tasks, peak_kb=ended.peak, busy=busy.share())
 
 
 def _part(ordered: list[float], part: float) -> float:

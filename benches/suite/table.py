@@ -48,8 +48,8 @@ def _cells(row: Row) -> list[str]:
         {True: "met", False: "MISSED", None: ""}[row.met],
         "" if row.cpu_us is None else _number(row.cpu_us),
         "" if row.redis_us is None else _number(row.redis_us),
-        _number(row.peak_mb),
-        _number(row.pss_mb),
+        _number(row.peak_mb) if row.peak_mb else "",
+        _number(row.pss_mb) if row.pss_mb else "",
     ]
 
 

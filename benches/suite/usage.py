@@ -39,6 +39,14 @@ class Memory:
     pss: int = 0
 
 
+def peak(pid: int) -> int:
+    """The most memory that one process had, kB; 0 if it is gone."""
+    try:
+        return _kb((PROC / str(pid) / "status").read_text(), "VmHWM:")
+    except (OSError, ProcessLookupError):
+        return 0
+
+
 def memory(root: int) -> Memory:
     total = Memory()
     for pid in tree(root):
