@@ -15,7 +15,12 @@ use harness::{run, secs};
 const ROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "drain-stored",
-        &["rcelery -c 2", "rcelery -c 64", "celery"],
+        &[
+            "rcelery -c 2",
+            "rcelery -c 64",
+            "rcelery -c 2, no STARTED",
+            "celery",
+        ],
         &["rate"],
     ),
     ("latency", &["rcelery", "celery"], &["p50", "p99"]),

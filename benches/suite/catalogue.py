@@ -12,6 +12,8 @@ from .sending import LATENCY, enqueue, latency
 
 C2 = Rcelery(("-c", "2"))
 C64 = Rcelery(("-c", "64"))
+# By default rcelery tells that a task has started, and Celery does not.
+NOT_STARTED = Rcelery(("-c", "2", "--", "task.track_started=false"))
 
 
 def one(task: str, ignore_result: bool, *rest: object):
@@ -42,8 +44,10 @@ AGAINST_CELERY = [
         {
             "rcelery -c 2": drain(C2, STORED, 100_000),
             "rcelery -c 64": drain(C64, STORED, 100_000),
+            "rcelery -c 2, no STARTED": drain(NOT_STARTED, STORED, 100_000),
             CELERY: drain(Celery(), STORED, 2_000),
         },
+        note="rcelery stores STARTED and SUCCESS by default, Celery SUCCESS alone",
     ),
     Bench(
         "enqueue",

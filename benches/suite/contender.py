@@ -20,8 +20,8 @@ class Rcelery:
         for number in range(self.workers):
             ready = setup.home / f"ready-{number}"
             args = [str(setup.built / "examples/bench_worker"), "worker", "-n", f"w{number}@bench"]
-            args += ["--ready-file", str(ready), *self.worker_args]
-            started.append(_start(setup, store, stamps, args + (["-Q", queues] if queues else []), ready))
+            args += ["--ready-file", str(ready), *(["-Q", queues] if queues else []), *self.worker_args]
+            started.append(_start(setup, store, stamps, args, ready))
         return started
 
     def client(self, setup: Setup, store: Store, *args: str, stdin: Path | None = None) -> Ended:

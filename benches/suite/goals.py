@@ -39,6 +39,7 @@ GOALS = {
     ("drain-ignored", "rcelery -c 64", "rate"): ratio(50),
     ("drain-stored", "rcelery -c 2", "rate"): ratio(50),
     ("drain-stored", "rcelery -c 64", "rate"): ratio(50),
+    ("drain-stored", "rcelery -c 2, no STARTED", "rate"): ratio(50),
     ("drain-10k", "rcelery -c 2", "rate"): ratio(30),
     ("drain-1m", "rcelery -c 2", "rate"): ratio(10),
     ("enqueue", "rcelery one by one", "rate"): ratio(5),
