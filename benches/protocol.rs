@@ -1,5 +1,7 @@
 //! What reading and writing one message costs: `cargo bench --bench protocol`.
 
+use std::time::Duration;
+
 use divan::{Bencher, black_box};
 use rcelery::protocol::codec::{Accept, json};
 use rcelery::protocol::event::{self, Event, Origin};
@@ -12,7 +14,10 @@ const DELAY: &str = include_str!("../tests/golden/fixtures/task_messages/delay.j
 const SIZES: [usize; 3] = [100, 10_000, 1_000_000];
 
 fn main() {
-    divan::main();
+    // A hundred runs of what takes 200 ns say little.
+    divan::Divan::from_args()
+        .min_time(Duration::from_millis(200))
+        .main();
 }
 
 fn delay() -> Vec<u8> {
@@ -37,8 +42,11 @@ fn task_of(size: usize) -> TaskMessage {
 }
 
 fn wire_of(size: usize) -> String {
-    let message = task_of(size).to_message("json", None);
-    envelope::encode(&message.expect("text is JSON"))
+    let mut message = task_of(size)
+        .to_message("json", None)
+        .expect("text is JSON");
+    message.properties = self::message().properties;
+    envelope::encode(&message)
 }
 
 #[divan::bench]
