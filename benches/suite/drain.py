@@ -90,6 +90,10 @@ def _wait(worker: Program, stamps: Stamps, tasks: int) -> None:
 
 def _settle(store: Store, stamps: Stamps, expected: range) -> None:
     """Waits until nothing waits and all is acknowledged, and checks that each task ran once."""
-    wait_until("every message is settled", lambda: store.waiting() + store.unsettled() == 0)
+    try:
+        wait_until("every message is settled", lambda: store.waiting() + store.unsettled() == 0)
+    except Failure as failure:
+        left = f"{store.waiting()} wait, {store.unsettled()} are not acknowledged"
+        raise Failure(f"{failure}: {left}; {stamps.wrong(expected) or 'each task ran once'}") from None
     if wrong := stamps.wrong(expected):
         raise Failure(wrong)
