@@ -1,0 +1,1 @@
+"""The harness of `benches/run`: Python's standard library and nothing else."""
