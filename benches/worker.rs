@@ -5,6 +5,11 @@ mod tasks;
 
 use std::process::ExitCode;
 
+/// As in the program `rcelery`.
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     rcelery::cli::run(tasks::app())
 }

@@ -17,7 +17,7 @@ use super::directive::Directive;
 use super::execute::{discard, terminate};
 use super::pace::{self, Pace};
 use super::rate_limit::Bucket;
-use super::state::Phase;
+use super::state::{Mark, Phase};
 use super::timer::Timer;
 use crate::broker::{Acker, Command, Settle};
 use crate::protocol::Queue;
@@ -144,7 +144,11 @@ impl Consumer {
             .filter_map(|r| Some((r.delivery_tag()?, r)))
             .collect();
         for acker in ackers {
-            let settled = self.core.state.lock().was_settled(acker.delivery_tag());
+            let settled = self
+                .core
+                .state
+                .lock()
+                .was_settled(Mark::delivery(acker.delivery_tag()));
             let done = match running.remove(acker.delivery_tag()) {
                 Some(request) => request.renew_acker(acker),
                 None if settled => acker.ack(),

@@ -148,8 +148,8 @@ impl Core {
 
     /// Settles a request. If its connection is gone the broker will deliver it again, and then it is settled as known.
     pub(super) fn settle(&self, request: &Request, how: Settle) {
-        if let Some(mark) = settles(request, how) {
-            self.state.lock().note_settled(mark);
+        if let Some(marks) = settles(request, how) {
+            self.state.lock().note_settled(marks);
         }
         hand_in(request, how);
     }
@@ -217,10 +217,10 @@ fn counted_name(request: &Request) -> &str {
     }
 }
 
-/// The mark under which this settlement is to be remembered, if it takes the message off the broker.
-pub(super) fn settles(request: &Request, how: Settle) -> Option<Mark> {
+/// The marks under which this settlement is to be remembered, if it takes the message off the broker.
+pub(super) fn settles(request: &Request, how: Settle) -> Option<[Mark; 2]> {
     matches!(how, Settle::Ack | Settle::Reject)
-        .then(|| request.mark())
+        .then(|| request.marks())
         .flatten()
 }
 

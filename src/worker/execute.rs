@@ -57,8 +57,8 @@ pub(super) async fn execute(
     let limits = {
         let settled = early.then(|| settles(&request, Settle::Ack)).flatten();
         let mut state = core.state.lock();
-        if let Some(mark) = settled {
-            state.note_settled(mark);
+        if let Some(marks) = settled {
+            state.note_settled(marks);
         }
         state.place(Phase::Active, &request);
         core.limits(&request, state.time_limits.get(request.task()).copied())

@@ -10,7 +10,7 @@ use super::Request;
 use super::consumer::Consumer;
 use super::execute::{discard, event};
 use super::request::{Times, one_line};
-use super::state::Phase;
+use super::state::{Mark, Phase};
 use super::strategy::{Decision, decide};
 use super::timer::Kept;
 use crate::broker::{Acker, Delivery};
@@ -47,7 +47,9 @@ impl Consumer {
             }
         };
         let again = message.properties.delivery_info.redelivered;
-        if again && self.core.state.lock().was_settled(acker.delivery_tag()) {
+        let tag = message.properties.delivery_tag.as_deref();
+        let mark = again.then(|| Mark::message(tag.unwrap_or_default(), &queue));
+        if mark.is_some_and(|mark| self.core.state.lock().was_settled(mark)) {
             // Its settlement was lost with the connection. A message that somebody sends anew, byte for byte, is not
             // marked as redelivered, and runs.
             let id = message.task_id().unwrap_or_default();

@@ -48,6 +48,7 @@ pub struct Request {
     pub serializer: String,
     /// Unix time of its start.
     started: OnceLock<f64>,
+    mark: Mark,
     acknowledged: AtomicBool,
     taken: AtomicBool,
     right: Mutex<Right>,
@@ -98,7 +99,9 @@ impl Request {
         acker: Acker,
     ) -> Self {
         let properties = message.properties;
+        let tag = properties.delivery_tag.as_deref();
         Self {
+            mark: Mark::message(tag.unwrap_or_default(), &queue),
             delivery_info: DeliveryInfo {
                 redelivered: properties.delivery_info.redelivered || task.header.redelivered,
                 ..properties.delivery_info
@@ -184,11 +187,12 @@ impl Request {
         right.acker.as_ref().map(|a| a.delivery_tag().to_owned())
     }
 
-    /// The mark of its delivery, while it is not settled.
+    /// The marks of its delivery and of its message, while it is not settled.
     #[must_use]
-    pub fn mark(&self) -> Option<Mark> {
+    pub fn marks(&self) -> Option<[Mark; 2]> {
         let right = self.right();
-        right.acker.as_ref().map(|a| Mark::of(a.delivery_tag()))
+        let acker = right.acker.as_ref()?;
+        Some([Mark::delivery(acker.delivery_tag()), self.mark])
     }
 
     /// Whether it has been handed to a slot.

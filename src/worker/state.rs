@@ -3,12 +3,14 @@
 //! Mirrors `celery.worker.state`. The consumer loop writes; remote control and heartbeats read.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::Request;
 pub use super::tally::{BOUNDS, Runtimes, Tally, UNREGISTERED};
@@ -53,19 +55,30 @@ pub struct State {
     turned: AtomicU64,
 }
 
-/// A delivery tag, shortened: a uuid as the number that it is, other text as 128 bits of hash.
+/// What a delivery can be known by later, in little space.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Mark(u128);
+pub struct Mark(u128, u64);
 
 impl Mark {
-    /// The mark of a tag.
+    /// The mark of a delivery, by its tag on its connection.
     #[must_use]
-    pub fn of(delivery_tag: &str) -> Self {
-        let uuid = uuid::Uuid::try_parse(delivery_tag).unwrap_or_else(|_| {
-            uuid::Uuid::new_v3(&uuid::Uuid::NAMESPACE_OID, delivery_tag.as_bytes())
-        });
-        Self(uuid.as_u128())
+    pub fn delivery(tag: &str) -> Self {
+        Self(number(tag), 0)
     }
+
+    /// The mark of a message in a queue, by the tag that its sender gave it: one message may be in several queues.
+    #[must_use]
+    pub fn message(tag: &str, queue: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        queue.hash(&mut hasher);
+        Self(number(tag), hasher.finish() | 1)
+    }
+}
+
+/// A uuid is the number that it is, other text 128 bits of hash.
+fn number(text: &str) -> u128 {
+    let other = |_| Uuid::new_v3(&Uuid::NAMESPACE_OID, text.as_bytes());
+    Uuid::try_parse(text).unwrap_or_else(other).as_u128()
 }
 
 /// The tables behind the lock.
@@ -280,13 +293,15 @@ impl Tables {
     }
 
     /// Notes a delivery whose settlement is on its way.
-    pub fn note_settled(&mut self, delivery: Mark) {
+    pub fn note_settled(&mut self, marks: [Mark; 2]) {
         /// More than any prefetch window: settlements are lost only with the connection they were written to.
-        const KEPT: usize = 10_000;
-        if self.settled.insert(delivery) {
-            self.settled_order.push_back(delivery);
+        const KEPT: usize = 20_000;
+        for mark in marks {
+            if self.settled.insert(mark) {
+                self.settled_order.push_back(mark);
+            }
         }
-        if self.settled.len() > KEPT
+        while self.settled.len() > KEPT
             && let Some(oldest) = self.settled_order.pop_front()
         {
             self.settled.remove(&oldest);
@@ -295,8 +310,8 @@ impl Tables {
 
     /// Whether this delivery was settled before, on a connection that may have been lost in between.
     #[must_use]
-    pub fn was_settled(&self, delivery_tag: &str) -> bool {
-        self.settled.contains(&Mark::of(delivery_tag))
+    pub fn was_settled(&self, delivery: Mark) -> bool {
+        self.settled.contains(&delivery)
     }
 
     /// Ids of tasks of which this worker holds a message.

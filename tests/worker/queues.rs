@@ -12,6 +12,7 @@ on_both!(
     the_most_urgent_runs_first
     consumers_come_and_go
     tasks_are_routed_by_the_configuration
+    slow_tasks_after_quick_ones_are_left_to_others
 );
 
 #[track_caller]
@@ -109,4 +110,25 @@ fn tasks_are_routed_by_the_configuration(store: &mut Store) {
             Err(log)
         }
     });
+}
+
+/// A worker that gets on quickly fetches more than its window; with slow tasks in hand it goes back to that.
+fn slow_tasks_after_quick_ones_are_left_to_others(store: &mut Store) {
+    const SLOW: u64 = 100;
+    let client = Client::on(store);
+    for _ in 0..1500 {
+        client.delay("demo.add", &json!([1, 1]));
+    }
+    for _ in 0..SLOW {
+        client.delay("demo.sleep", &json!([60]));
+    }
+    let worker = start(store, &["-c", "2"]);
+    // Two run, and are acknowledged; eight wait here.
+    eventually("the others are in the queue", patience(), || {
+        match client.waiting("celery") {
+            left if left == SLOW - 10 => Ok(()),
+            left => Err(format!("{left} are")),
+        }
+    });
+    drop(worker);
 }

@@ -167,7 +167,8 @@ impl RedisBackend {
     async fn store_round(&self, round: &[Pending]) -> Result<Vec<redis::Value>, BackendError> {
         let calls = round.chunks(TOGETHER).map(|together| {
             let keys: Vec<&str> = together.iter().map(|one| &*one.key).collect();
-            let mut call = STORE.call(&keys);
+            let bytes = together.iter().map(|one| one.value.len() + 8).sum();
+            let mut call = STORE.call_with(&keys, 3 * keys.len(), bytes);
             for one in together {
                 call.arg(&one.value).arg(one.expires).arg(&one.replaces);
             }

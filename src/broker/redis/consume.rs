@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::claim::Experience;
 use super::keeper::hint_ttl;
 use super::ledger::{Account, Score};
 use super::options::QueueOrder;
@@ -36,13 +37,14 @@ const POLL: (Duration, Duration) = (Duration::from_millis(10), Duration::from_mi
 /// A consumer's end in the transport.
 #[derive(Debug)]
 pub(super) struct Subscription {
-    shared: Arc<Shared>,
-    account: Arc<Account>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) account: Arc<Account>,
     deliveries: mpsc::Sender<Delivery>,
     prefetch: usize,
     paused: bool,
     /// Queues with lists, in the order in which they are polled.
-    queues: VecDeque<Queue>,
+    pub(super) queues: VecDeque<Queue>,
+    pub(super) experience: Experience,
     /// Fanout queues.
     fanouts: Vec<Queue>,
 }
@@ -61,6 +63,7 @@ impl Subscription {
             prefetch: prefetch as usize,
             paused: false,
             queues: VecDeque::new(),
+            experience: Experience::new(Instant::now()),
             fanouts: Vec::new(),
         }
     }
@@ -238,6 +241,16 @@ impl Subscription {
     }
 
     async fn fetch(&mut self, want: usize, free: usize) -> Result<Fetched, BrokerError> {
+        match self.claim(want).await {
+            Ok(Some(arrived)) => return Ok(self.hand_over(arrived, want, false).await),
+            Ok(None) => {}
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => self.experience.forbid(&error),
+        }
+        self.fetch_by_script(want, free).await
+    }
+
+    async fn fetch_by_script(&mut self, want: usize, free: usize) -> Result<Fetched, BrokerError> {
         let shared = Arc::clone(&self.shared);
         let keys = &shared.keys;
         let polled: Vec<&Queue> = self
@@ -285,21 +298,39 @@ impl Subscription {
             if let Some(score) = score {
                 shared.ledger.add((&*tag).into(), score, &self.account);
             }
-            arrived.push((name.clone(), tag, score, bytes(raw)));
+            arrived.push(Arrived {
+                queue: name.clone(),
+                tag,
+                score,
+                raw: bytes(raw),
+            });
         }
+        Ok(self.hand_over(arrived, want, drained).await)
+    }
+
+    /// Hands over what is in the ledger already.
+    async fn hand_over(&mut self, arrived: Vec<Arrived>, want: usize, drained: bool) -> Fetched {
         let count = arrived.len();
+        self.experience.learn(&arrived, want);
+        let fair = self.shared.options.queue_order == QueueOrder::RoundRobin;
         let last = arrived.last().filter(|_| fair);
-        let last = last.and_then(|(name, ..)| self.queues.iter().position(|q| q.name == *name));
+        let last = last.and_then(|last| self.queues.iter().position(|q| q.name == last.queue));
         if let Some(queue) = last.and_then(|i| self.queues.remove(i)) {
             self.queues.push_back(queue);
         }
-        for (queue, tag, score, raw) in arrived {
-            self.deliver(queue, tag, score, raw).await;
+        for one in arrived {
+            self.deliver(one).await;
         }
-        Ok(Fetched { count, drained })
+        Fetched { count, drained }
     }
 
-    async fn deliver(&self, queue: String, tag: String, score: Option<Score>, raw: Vec<u8>) {
+    async fn deliver(&self, arrived: Arrived) {
+        let Arrived {
+            queue,
+            tag,
+            score,
+            raw,
+        } = arrived;
         let message = match entry::decode(raw) {
             Ok(message) => Ok(message),
             Err((raw, error)) => {
@@ -335,6 +366,16 @@ impl Subscription {
             tracing::warn!(%error, delivery_tag = %tag, "could not wrap an entry that is no message");
         }
     }
+}
+
+/// A message that has been taken.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    pub(super) queue: String,
+    pub(super) tag: String,
+    /// None for queues without acks.
+    pub(super) score: Option<Score>,
+    pub(super) raw: Vec<u8>,
 }
 
 struct Fetched {

@@ -14,8 +14,8 @@ local wanted, freed = want, free
 -- What goes into the record: where it stands in `out`, its tag, its queue.
 local places, tags, names = {}, {}, {}
 
-local function last_tag(text)
-  local at, found = 1, nil
+local function last_tag(text, at)
+  local found
   while true do
     local s = string.find(text, '"delivery_tag"', at, true)
     if not s then return found end
@@ -26,7 +26,7 @@ end
 
 local function tag_of(raw)
   -- kombu writes it last of all: looking at the end first saves a walk through every message.
-  local found = last_tag(string.sub(raw, -120)) or last_tag(raw)
+  local found = last_tag(raw, -120) or last_tag(raw, 1)
   if found and #found <= 200 then return found end
   return ''
 end
@@ -78,6 +78,11 @@ if #places > 0 then
     -- A message may be in several queues under one tag.
     if tag == '' or there[i] or seen[tag] then
       tag = (tag == '' and 'rcelery' or tag) .. '.' .. score .. '.' .. string.sub(ARGV[3], 1, 8)
+    end
+    if i == 1 and #places >= 32 then
+      -- Beyond 64 bytes Redis keeps no compact form of the index, in which it would look for the place of each of the
+      -- others one by one (zset-max-listpack-value).
+      tag = tag .. '.' .. score .. '.' .. ARGV[3]
     end
     seen[tag] = true
     out[n + 2], out[n + 3] = tag, score

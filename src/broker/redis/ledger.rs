@@ -30,6 +30,11 @@ impl Account {
 pub(super) struct Score(u64);
 
 impl Score {
+    /// The score of a time in microseconds.
+    pub(super) fn of(micros: u64) -> Self {
+        Self(micros)
+    }
+
     /// Reads what a script has written; none if it is no such number.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.')?;

@@ -4,6 +4,7 @@
 //! listens to broadcasts has a second one for them alone: the server cuts a subscriber off that has more than 32 MB
 //! to read (`client-output-buffer-limit pubsub`), and a large task must not count there. Mirrors `kombu.transport.redis` and shares all its keys.
 
+mod claim;
 mod connection;
 mod consume;
 mod endpoint;

@@ -36,8 +36,14 @@ impl Script {
 
     /// `EVALSHA`, for [`super::Connection::run_script`].
     pub(crate) fn call<K: ToRedisArgs>(&self, keys: &[K]) -> Cmd {
-        let mut cmd = redis::cmd("EVALSHA");
-        cmd.arg(self.digest()).arg(keys.len()).arg(keys);
+        self.call_with(keys, 0, 0)
+    }
+
+    /// The same, with room for so many arguments of so many bytes.
+    pub(crate) fn call_with<K: ToRedisArgs>(&self, keys: &[K], args: usize, bytes: usize) -> Cmd {
+        let mut cmd = Cmd::with_capacity(args + keys.len() + 3, bytes + 64 * keys.len() + 64);
+        cmd.arg("EVALSHA").arg(self.digest());
+        cmd.arg(keys.len()).arg(keys);
         cmd
     }
 

@@ -96,7 +96,7 @@ impl Shared {
         back.map(|_| ())
     }
 
-    async fn forget(&self, done: &[Ours]) -> Result<(), BrokerError> {
+    pub(super) async fn forget(&self, done: &[Ours]) -> Result<(), BrokerError> {
         if done.is_empty() {
             return Ok(());
         }

@@ -258,3 +258,40 @@ async fn a_server_that_lost_everything_does_not_confuse() {
     publish(&broker, "celery", &["2"]).await;
     assert_eq!(take_texts(&mut consumer, 1).await, ["2"]);
 }
+
+/// Many messages, or large ones, are taken by reading the end of the list first: consumers may read the same ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn consumers_that_read_the_same_messages_do_not_both_get_them() {
+    for (count, size) in [(4000, 10), (200, 20_000)] {
+        let server = RedisServer::start();
+        let bodies: Vec<String> = (0..count)
+            .map(|n| format!("{n} {}", "x".repeat(size)))
+            .collect();
+        let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
+        let mut takers = tokio::task::JoinSet::new();
+        let (one, two) = (
+            ready(&server.url(0), &[]).await,
+            ready(&server.url(0), &[]).await,
+        );
+        publish(&one, "celery", &bodies).await;
+        for broker in [&one, &two] {
+            let mut consumer = consume(broker, "celery", 0).await;
+            takers.spawn(async move {
+                let mut seen = Vec::new();
+                let second = Duration::from_secs(1);
+                while let Ok(Some(delivery)) = tokio::time::timeout(second, consumer.recv()).await {
+                    let text = body(&delivery);
+                    seen.push(text.split(' ').next().unwrap().parse::<usize>().unwrap());
+                    delivery.acker.ack().unwrap();
+                }
+                seen
+            });
+        }
+        let shares = takers.join_all().await;
+        assert!(shares.iter().all(|share| share.is_sorted()), "in order");
+        let mut seen = shares.concat();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..count).collect::<Vec<_>>(), "each once");
+        unacked_becomes(&one, 0).await;
+    }
+}

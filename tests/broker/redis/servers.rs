@@ -8,7 +8,7 @@ use rcelery::broker::{self, BrokerError, BrokerUrl, Options};
 use rcelery::protocol::Map;
 
 use super::{connect, works};
-use crate::fixture::{consume, publish, take};
+use crate::fixture::{consume, publish, take, take_texts};
 use crate::harness::{Process, RedisServer, eventually, patience};
 
 #[tokio::test]
@@ -81,6 +81,7 @@ async fn a_user_with_few_rights_can_work() {
         "-@admin",
         "-@dangerous",
         "-client|tracking",
+        "-lrem",
     ]);
     let url = format!("redis://app:pw@127.0.0.1:{}/0", server.port());
     let broker = connect(&url, &[]).await.unwrap();
@@ -99,6 +100,13 @@ async fn a_user_with_few_rights_can_work() {
         "{:?}",
         start.elapsed()
     );
+    // Without LREM, by script.
+    let many: Vec<String> = (0..600).map(|n| n.to_string()).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    publish(&broker, "celery", &many).await;
+    drop(consumer);
+    let mut consumer = consume(&broker, "celery", 0).await;
+    assert_eq!(take_texts(&mut consumer, many.len()).await, many);
     let error = broker
         .declare(&rcelery::protocol::Queue::direct("celery"))
         .await;
