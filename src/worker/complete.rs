@@ -342,6 +342,21 @@ async fn retry(
     traceback: Option<String>,
     caller: &Caller,
 ) {
+    let when = match at {
+        RetryAt::After(delay) => format!("in {}s", short(delay)),
+        RetryAt::At(eta) => format!("at {eta}"),
+    };
+    let text = format!("Retry {when}: {}", exception.repr());
+    let traceback = traceback.unwrap_or_else(|| format!("{text}\n"));
+    // Its place among the states comes before the message: a retry that runs at once may fail before this is stored.
+    let mut storing = None;
+    if !core.ignores_result(request) {
+        let mut sent = children(caller);
+        sent.push(ResultTuple::task(request.id()));
+        let mut meta = core.meta(request, TaskState::RETRY, exception.to_value(), sent);
+        meta.traceback = Some(traceback.clone());
+        storing = Some(core.storer.begin(meta).await);
+    }
     if let Err(error) = follow::resend(core, request, at).await {
         let exception = Exception::new(
             "kombu.exceptions",
@@ -350,20 +365,10 @@ async fn retry(
         );
         return failure(core, request, exception, None, caller, Log::Unexpected).await;
     }
-    let when = match at {
-        RetryAt::After(delay) => format!("in {}s", short(delay)),
-        RetryAt::At(eta) => format!("at {eta}"),
-    };
-    let text = format!("Retry {when}: {}", exception.repr());
-    let traceback = traceback.unwrap_or_else(|| format!("{text}\n"));
-    if !core.ignores_result(request) {
-        let mut sent = children(caller);
-        sent.push(ResultTuple::task(request.id()));
-        let mut meta = core.meta(request, TaskState::RETRY, exception.to_value(), sent);
-        meta.traceback = Some(traceback.clone());
-        if let Err(error) = store(core, meta).await {
-            tracing::error!("can't store the retry of {}: {error}", request.label());
-        }
+    if let Some(storing) = storing
+        && let Err(error) = stored(request.id(), &TaskState::RETRY, storing.await)
+    {
+        tracing::error!("can't store the retry of {}: {error}", request.label());
     }
     core.settle(request, Settle::Ack);
     if sends_events(request) {

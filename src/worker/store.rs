@@ -49,6 +49,10 @@ impl Then {
 pub(super) struct Storer(mpsc::Sender<Entry>);
 
 /// What is handed in.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every entry is the large one"
+)]
 enum Entry {
     /// A meta to store, and what then.
     Store(ResultMeta, Then),
@@ -90,13 +94,22 @@ impl Storer {
     /// # Errors
     /// `Protocol` if the value has no wire form, else what the back end says once trying again is over.
     pub(super) async fn store(&self, meta: ResultMeta) -> Result<Stored, BackendError> {
+        self.begin(meta).await.await
+    }
+
+    /// Hands a meta in, and waits for room only; whatever is handed in later is stored later. The future that it returns
+    /// waits until this one is stored.
+    pub(super) async fn begin(
+        &self,
+        meta: ResultMeta,
+    ) -> impl Future<Output = Result<Stored, BackendError>> + use<> {
         let (done, stored) = oneshot::channel();
-        let gone = || BackendError::connection("the worker is shutting down");
-        self.0
-            .send(Entry::Store(meta, Then::Tell(done)))
-            .await
-            .map_err(|_| gone())?;
-        stored.await.map_err(|_| gone())?
+        let sent = self.0.send(Entry::Store(meta, Then::Tell(done))).await;
+        async move {
+            let gone = || BackendError::connection("the worker is shutting down");
+            sent.map_err(|_| gone())?;
+            stored.await.map_err(|_| gone())?
+        }
     }
 
     /// Waits until everything that was handed in before is stored, or given up.
