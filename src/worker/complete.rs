@@ -70,7 +70,9 @@ async fn store_success(core: &Arc<Core>, run: Run, value: Value) {
     );
     core.running.stores();
     let owner = Arc::clone(core);
+    let storing = Storing(Arc::clone(core));
     let then = move |meta: ResultMeta, outcome| {
+        let _storing = storing;
         match stored(&meta.task_id, &meta.status, outcome) {
             Ok(()) => succeeded(&owner, &run, &meta.result),
             Err(error) => {
@@ -81,9 +83,17 @@ async fn store_success(core: &Arc<Core>, run: Run, value: Value) {
                 });
             }
         }
-        owner.running.stored();
     };
     core.storer.store_then(meta, then).await;
+}
+
+/// A result on its way; dropping this says that it has arrived, or never will.
+struct Storing(Arc<Core>);
+
+impl Drop for Storing {
+    fn drop(&mut self) {
+        self.0.running.stored();
+    }
 }
 
 /// Settles, counts, and tells of a success whose result is stored, or not wanted.

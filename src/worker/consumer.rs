@@ -83,7 +83,7 @@ impl Consumer {
             return if count == 0 {
                 0
             } else {
-                count + self.pace.extra()
+                count.saturating_add(self.pace.extra())
             };
         };
         // What runs and is acknowledged at its end takes its place in the window until then.
@@ -166,13 +166,14 @@ impl Consumer {
         if self.core.prefetch_multiplier <= 1 {
             return;
         }
-        let slower = self.pace.look(self.core.slots.begun(), Instant::now());
-        if slower && self.pace.extra() == 0 {
-            let surplus = self.core.slots.surplus(self.window() as usize);
-            for request in surplus {
-                self.core.remove(&request);
-                self.core.settle(&request, Settle::Restore);
-            }
+        let now = Instant::now();
+        self.pace.look(self.core.slots.begun(), now);
+        if !self.pace.has_surplus(now) {
+            return;
+        }
+        for request in self.core.slots.surplus(self.window() as usize) {
+            self.core.remove(&request);
+            self.core.settle(&request, Settle::Restore);
         }
     }
 
@@ -263,7 +264,7 @@ impl Consumer {
         let turn = turn.map(|at| at.saturating_duration_since(now));
         let first = [eta, turn].into_iter().flatten().min();
         // At least that often, for the load to be looked at, and for others to see that the loop goes round.
-        let look = if self.pace.extra() > 0 {
+        let look = if self.pace.extra() > 0 || self.pace.was_quick(Instant::now()) {
             pace::NOTICE
         } else {
             LOOK

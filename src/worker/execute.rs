@@ -26,6 +26,11 @@ pub(super) async fn execute(
     let Ok(unsettled) = Arc::clone(&core.unsettled).acquire_owned().await else {
         return;
     };
+    if core.shutdown.is_cold() {
+        // It has waited for its turn until it was too late.
+        core.settle(&request, Settle::Restore);
+        return core.remove(&request);
+    }
     let now = SystemTime::now();
     let at = jiff::Timestamp::try_from(now).unwrap_or_else(|_| jiff::Timestamp::now());
     let revoked = core.state.lock().revoked_by(&request);

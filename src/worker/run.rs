@@ -164,7 +164,11 @@ impl Worker {
                 Some(()) = is_ready.recv() => ready(),
                 Some(ended) = worker.join_next() => return match ended {
                     Ok(exit) => exit,
-                    Err(error) => std::panic::resume_unwind(error.into_panic()),
+                    Err(error) => match error.try_into_panic() {
+                        Ok(panic) => std::panic::resume_unwind(panic),
+                        // The runtime shuts down, and this future with it.
+                        Err(_) => std::future::pending().await,
+                    },
                 },
             }
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::{Backend, BackendError, Stored};
@@ -15,6 +15,8 @@ use crate::protocol::ResultMeta;
 const WAITING: usize = 1000;
 /// Results in one round trip.
 const BATCH: usize = 200;
+/// How long a state that nobody waits for may wait for others.
+const MOMENT: Duration = Duration::from_millis(1);
 /// How long the last try may take once nothing is to be tried again.
 const LAST_TRY: Duration = Duration::from_secs(2);
 
@@ -169,7 +171,8 @@ async fn write(
         if received == 0 {
             return;
         }
-        let mut metas = Vec::with_capacity(received);
+        gather(&mut waiting, &mut batch).await;
+        let mut metas = Vec::with_capacity(batch.len());
         let mut thens = Vec::with_capacity(received);
         let mut flushed = Vec::new();
         for entry in batch.drain(..) {
@@ -193,11 +196,32 @@ async fn write(
                     "the back end did not say what became of it",
                 )),
             };
-            then.done(meta, outcome);
+            // The writer goes on for all others, whatever one of them does.
+            let then = std::panic::AssertUnwindSafe(|| then.done(meta, outcome));
+            if std::panic::catch_unwind(then).is_err() {
+                tracing::error!("recording the end of a task ended in a panic of the worker's own");
+            }
         }
         for done in flushed {
             // Whoever asked may have been cut off.
             let _ = done.send(());
+        }
+    }
+}
+
+/// Waits a moment for more while there are only states that nobody waits for: the task that has just STARTED may be over
+/// before that could be stored.
+async fn gather(waiting: &mut mpsc::Receiver<Entry>, batch: &mut Vec<Entry>) {
+    let deadline = Instant::now() + MOMENT;
+    while batch.len() < BATCH
+        && batch
+            .iter()
+            .all(|entry| matches!(entry, Entry::Store(_, Then::Nothing)))
+    {
+        let room = BATCH - batch.len();
+        tokio::select! {
+            received = waiting.recv_many(batch, room) => if received == 0 { return },
+            () = sleep_until(deadline) => return,
         }
     }
 }

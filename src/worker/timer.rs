@@ -4,7 +4,7 @@
 //! two tasks differ in little but their ids. Mirrors `kombu.asynchronous.timer`, for ETAs.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -134,9 +134,10 @@ impl Timer {
 
     /// Takes out those with one of these ids.
     pub(super) fn take(&mut self, ids: &[String]) -> Vec<Arc<Request>> {
+        let ids: HashSet<Ident> = ids.iter().map(|id| Ident::from(&**id)).collect();
         let wanted = |held: &Held| match held {
-            Held::Packed(packed) => ids.iter().any(|id| packed.id.is(id)),
-            Held::Whole(request) => ids.iter().any(|id| id == request.id()),
+            Held::Packed(packed) => ids.contains(&packed.id),
+            Held::Whole(request) => ids.contains(&request.id().into()),
         };
         let mut keys: Vec<u32> = self
             .held
@@ -175,11 +176,22 @@ impl Timer {
 
     /// One of them, read anew.
     pub(super) fn get(&self, id: &str) -> Option<Arc<Request>> {
+        let ident = Ident::from(id);
         self.held.values().find_map(|held| match held {
-            Held::Packed(packed) if packed.id.is(id) => self.read(packed, None).ok(),
+            Held::Packed(packed) if packed.id == ident => self.read(packed, None).ok(),
             Held::Whole(request) if request.id() == id => Some(Arc::clone(request)),
             _ => None,
         })
+    }
+
+    /// Which of these ids are held.
+    pub(super) fn which<'a>(&self, ids: &'a [String]) -> HashSet<&'a str> {
+        let ids: HashMap<Ident, &str> = ids.iter().map(|id| (Ident::from(&**id), &**id)).collect();
+        let held = self.held.values().filter_map(|held| match held {
+            Held::Packed(packed) => ids.get(&packed.id).copied(),
+            Held::Whole(request) => ids.get(&request.id().into()).copied(),
+        });
+        held.collect()
     }
 
     /// How many of them are retries.
@@ -206,13 +218,26 @@ impl Timer {
 
     /// Makes the request of a message once more. Without an acker it is good for a look at it.
     fn read(&self, packed: &Packed, acker: Option<Acker>) -> Result<Arc<Request>, ProtocolError> {
-        let Kept { mut message, queue } = self.packer.unpack(&packed.bytes)?;
-        let task = TaskMessage::take(&mut message, &self.accept)?;
-        let times = Times::of(&task.header)?;
-        let runnable = self.tasks.get(&task.header.task).cloned();
-        let acker = acker.unwrap_or_else(|| Acker::new(packed.tag.to_string(), None));
-        let request = Request::new(task, times, runnable, message, queue, acker);
-        Ok(Arc::new(request))
+        let read = || {
+            let Kept { mut message, queue } = self.packer.unpack(&packed.bytes)?;
+            let task = TaskMessage::take(&mut message, &self.accept)?;
+            let times = Times::of(&task.header)?;
+            Ok((task, times, message, queue))
+        };
+        match (read(), acker) {
+            (Ok((task, times, message, queue)), acker) => {
+                let runnable = self.tasks.get(&task.header.task).cloned();
+                let acker = acker.unwrap_or_else(|| Acker::new(packed.tag.to_string(), None));
+                let request = Request::new(task, times, runnable, message, queue, acker);
+                Ok(Arc::new(request))
+            }
+            (Err(error), Some(acker)) => {
+                // Somebody else may be able to read it.
+                drop(acker.settle(Settle::Restore));
+                Err(error)
+            }
+            (Err(error), None) => Err(error),
+        }
     }
 }
 
@@ -260,8 +285,10 @@ impl Packer {
             ..kept.message.clone()
         };
         let head = envelope::encode(&head);
-        let mut plain =
-            Vec::with_capacity(head.len() + kept.queue.len() + kept.message.body.len() + 8);
+        let room = head.len() + kept.queue.len() + kept.message.body.len() + 9;
+        let mut plain = Vec::with_capacity(room);
+        // The envelope has 0 for no priority.
+        plain.push(u8::from(kept.message.properties.priority.is_some()));
         for part in [head.as_bytes(), kept.queue.as_bytes()] {
             plain.extend_from_slice(&u32::try_from(part.len()).ok()?.to_le_bytes());
             plain.extend_from_slice(part);
@@ -303,10 +330,14 @@ impl Packer {
         } else {
             rest
         };
+        let (has_priority, plain) = plain.split_first().ok_or_else(bad)?;
         let (head, rest) = part(plain).ok_or_else(bad)?;
         let (queue, body) = part(rest).ok_or_else(bad)?;
         let mut message = envelope::decode(head)?;
         message.body = bytes::Bytes::copy_from_slice(body);
+        if *has_priority == 0 {
+            message.properties.priority = None;
+        }
         Ok(Kept {
             message,
             queue: String::from_utf8_lossy(queue).into_owned(),

@@ -14,6 +14,7 @@ everywhere!({
     listed_errors_are_retried_with_growing_pauses
     other_errors_are_not
     retried_call_keeps_its_headers
+    no_retry_stands_over_what_came_of_it
 });
 
 fn again(times: u32) -> Again {
@@ -73,6 +74,20 @@ async fn exhausted_retries_fail_with_the_cause_or_say_so(fx: Fixture) {
     };
     let (_, error) = exception(fx.app.signature(with_cause)).await;
     assert_eq!(error, "Error: the disk is gone");
+}
+
+/// Without a countdown a retry may be over before its own RETRY is stored.
+async fn no_retry_stands_over_what_came_of_it(fx: Fixture) {
+    let _worker = fx.worker().await;
+    let calls = (0..60).map(|_| fx.app.signature(again(9)));
+    let sent = fx.app.send_many(calls).await.unwrap();
+    for one in &sent {
+        assert!(one.get(SOON).await.is_err());
+    }
+    for one in sent {
+        let meta = one.meta().await.unwrap();
+        assert_eq!(meta.status, State::FAILURE, "{}", one.id());
+    }
 }
 
 async fn retry_may_change_its_limit(fx: Fixture) {

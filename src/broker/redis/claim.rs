@@ -2,8 +2,8 @@
 //!
 //! The end of a list is read; then one transaction records each of these messages and removes it from the list, if it is
 //! still there. That takes half of the server's time where a worker is alone with its queue. Where another consumer was
-//! faster a record goes again, and only a crash in between leaves it, to be delivered once more after the visibility
-//! timeout; so those who share a queue leave it to the script.
+//! faster a record goes again; only a crash in between leaves it, to be delivered once more. And the server has walked
+//! through the list in vain, so all of this is for those who are alone: what others take is left to the script.
 
 use std::time::Duration;
 
@@ -30,18 +30,27 @@ const LISTS: usize = 16;
 const TOGETHER: usize = 256;
 const BYTES: usize = 4 << 20;
 
-/// How long a queue is left to the script after another consumer was seen there.
-const SHARED: Duration = Duration::from_secs(1);
+/// How long a queue is left to the script after another consumer was seen there: at first, and after many times.
+const SHARED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(300)];
+
+/// Entries that the server may have to walk through, should another consumer take all that was read: a tenth of a second.
+const WALK: u64 = 4_000_000;
 
 /// What a subscription knows of the messages that it gets.
 #[derive(Debug)]
 pub(super) struct Experience {
     /// Bytes of a message, on average of late.
     average: usize,
+    /// Bytes of the largest of the last fetch.
+    largest: usize,
+    /// Messages to read at once: more from time to time, as none may know how large the next ones are.
+    step: usize,
     /// The last fetch brought as much as it asked for.
     filled: bool,
     /// Another consumer takes from the same list until then.
     shared: Instant,
+    /// How long the next such time is.
+    pause: Duration,
     forbidden: bool,
 }
 
@@ -49,8 +58,11 @@ impl Experience {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             average: 0,
+            largest: 0,
+            step: MANY,
             filled: false,
             shared: now,
+            pause: SHARED[0],
             forbidden: false,
         }
     }
@@ -67,7 +79,22 @@ impl Experience {
         if !arrived.is_empty() {
             let bytes: usize = arrived.iter().map(|one| one.raw.len()).sum();
             self.average = (self.average + bytes / arrived.len()) / 2;
+            self.largest = arrived.iter().map(|one| one.raw.len()).max().unwrap_or(0);
+            self.step = (self.step * 2).min(TOGETHER);
         }
+    }
+
+    /// Leaves the list to the script for a while: somebody else takes from it.
+    fn share(&mut self, now: Instant) {
+        self.shared = now + self.pause;
+        self.pause = (self.pause * 2).min(SHARED[1]);
+        self.step = MANY;
+    }
+
+    /// How many messages to read, if `want` are wanted.
+    fn count(&self, want: usize) -> usize {
+        let fit = (BYTES / self.largest.max(1)).max(1);
+        want.min(self.step).min(fit)
     }
 
     fn is_worth_it(&self, want: usize, now: Instant) -> bool {
@@ -77,13 +104,37 @@ impl Experience {
     }
 }
 
+/// What was read of the most urgent list.
+#[derive(Debug)]
+pub(super) struct Look {
+    queue: String,
+    list: String,
+    /// The oldest first.
+    raws: Vec<Vec<u8>>,
+    /// The server's time, in microseconds.
+    now: u64,
+}
+
 impl Subscription {
     /// Takes up to `want` messages of the most urgent list that has any; none if a script should do it: where it is not
-    /// worth it, where there are none, and where another consumer has been faster.
+    /// worth it, where there are none, and where others take from the same lists.
     pub(super) async fn claim(&mut self, want: usize) -> Result<Option<Vec<Arrived>>, BrokerError> {
         if want == 0 || !self.experience.is_worth_it(want, Instant::now()) {
             return Ok(None);
         }
+        let Some(look) = self.look(want).await? else {
+            return Ok(None);
+        };
+        let found = look.raws.len();
+        let arrived = self.record(look).await?;
+        if arrived.len() < found {
+            self.experience.share(Instant::now());
+        }
+        Ok((!arrived.is_empty()).then_some(arrived))
+    }
+
+    /// Reads the end of the most urgent list that has anything; none if all are empty or a script should do it.
+    async fn look(&self, want: usize) -> Result<Option<Look>, BrokerError> {
         let keys = &self.shared.keys;
         let lists: Vec<(usize, String)> = keys
             .steps
@@ -96,57 +147,83 @@ impl Subscription {
         if lists.len() > LISTS || self.queues.iter().any(|q| q.no_ack) {
             return Ok(None);
         }
+        let range = |list: &str, count: usize| {
+            let mut range = redis::cmd("LRANGE");
+            let from = -i64::try_from(count).unwrap_or(1);
+            range.arg(list).arg(from).arg(-1).to_owned()
+        };
         let mut look = redis::pipe();
         look.cmd("TIME");
+        look.cmd("ZCARD").arg(&keys.consumers);
         for (_, list) in &lists {
             look.cmd("LLEN").arg(list);
+        }
+        // With one queue the answer is nearly always in its first list: that is read along.
+        let count = self.experience.count(want);
+        let guess = (self.queues.len() == 1).then_some(0);
+        if let Some((_, list)) = guess.and_then(|i: usize| lists.get(i)) {
+            look.add_command(range(list, count));
         }
         let looked: Vec<redis::Value> = self.shared.connection.run_all(&look).await?;
         let mut looked = looked.into_iter();
         let now = looked.next().and_then(|time| micros(&time));
-        let filled: Vec<bool> = looked.map(|n| n != redis::Value::Int(0)).collect();
-        let first = filled.iter().position(|filled| *filled);
-        let (Some(now), Some((queue, list))) = (now, first.and_then(|i| lists.get(i))) else {
+        let number = |n: redis::Value| redis::from_redis_value::<u64>(n).unwrap_or(u64::MAX);
+        let consumers = looked.next().map_or(u64::MAX, number);
+        let lengths: Vec<u64> = looked.by_ref().take(lists.len()).map(number).collect();
+        let first = lengths.iter().position(|n| *n > 0);
+        let (Some(now), Some(first)) = (now, first) else {
             return Ok(None);
         };
-        // Where several queues are filled each has its turn; a few at a time keep that from being slow.
-        let fair = self.shared.options.queue_order == QueueOrder::RoundRobin;
-        let alone = filled.iter().filter(|filled| **filled).count() == 1;
-        if fair && !alone && self.experience.average < LARGE {
+        let walk = lengths[first].saturating_mul(count as u64);
+        if consumers > 1 || walk > WALK {
             return Ok(None);
         }
-        let most = if fair && !alone { 1 } else { TOGETHER };
-        let fit = (BYTES / self.experience.average.max(1)).max(1);
-        let count = want.min(most).min(fit);
-
-        let mut range = redis::cmd("LRANGE");
-        let from = -i64::try_from(count).unwrap_or(1);
-        range.arg(list).arg(from).arg(-1);
-        let mut raws: Vec<Vec<u8>> = self.shared.connection.run(&range).await?;
+        // Where several queues are filled each has its turn: large messages one by one, small ones by script.
+        let fair = self.shared.options.queue_order == QueueOrder::RoundRobin;
+        let alone = lengths.iter().filter(|n| **n > 0).count() == 1;
+        if fair && !alone && self.queues.len() > 1 && self.experience.average < LARGE {
+            return Ok(None);
+        }
+        let (queue, list) = &lists[first];
+        let mut raws: Vec<Vec<u8>> = if guess == Some(first) {
+            let read = looked.next().unwrap_or(redis::Value::Nil);
+            redis::from_redis_value(read).unwrap_or_default()
+        } else {
+            let range = range(list, if fair && !alone { 1 } else { count });
+            self.shared.connection.run(&range).await?
+        };
         // The oldest is the last.
         raws.reverse();
-        let (found, name) = (raws.len(), self.queues[*queue].name.clone());
-        let arrived = self.record(&name, list, raws, now).await?;
-        if arrived.len() < found {
-            self.experience.shared = Instant::now() + SHARED;
-        }
-        Ok((!arrived.is_empty()).then_some(arrived))
+        let mut bytes = 0;
+        let fits = raws.iter().take_while(|raw| {
+            let fits = bytes < BYTES;
+            bytes += raw.len();
+            fits
+        });
+        let fits = fits.count();
+        raws.truncate(fits);
+        Ok(Some(Look {
+            queue: self.queues[*queue].name.clone(),
+            list: list.clone(),
+            raws,
+            now,
+        }))
     }
 
     /// Records messages and removes them from their list; returns those that were still there.
-    async fn record(
-        &self,
-        queue: &str,
-        list: &str,
-        raws: Vec<Vec<u8>>,
-        now: u64,
-    ) -> Result<Vec<Arrived>, BrokerError> {
+    async fn record(&self, look: Look) -> Result<Vec<Arrived>, BrokerError> {
+        let Look {
+            queue,
+            list,
+            raws,
+            now,
+        } = look;
         if raws.is_empty() {
             return Ok(Vec::new());
         }
         let (shared, keys) = (&self.shared, &self.shared.keys);
         let held = keys.held(&shared.id);
-        let name = json::to_vec(&queue.into());
+        let name = json::to_vec(&queue.as_str().into());
         let bytes: usize = raws.iter().map(|raw| raw.len() + name.len() + 64).sum();
         let mut entries = redis::Cmd::with_capacity(2 * raws.len() + 2, bytes + 256);
         entries.arg("HSET").arg(&keys.unacked);
@@ -177,12 +254,12 @@ impl Subscription {
             claim.add_command(record).ignore();
         }
         for raw in &raws {
-            claim.cmd("LREM").arg(list).arg(-1).arg(&raw[..]);
+            claim.cmd("LREM").arg(&list).arg(-1).arg(&raw[..]);
         }
         let alive = Score::of(now).to_string();
         let ttl = hint_ttl(shared.options.visibility_timeout);
-        claim.cmd("ZADD").arg(&keys.consumers).arg(alive);
-        claim.arg(&shared.id).ignore();
+        claim.cmd("ZADD").arg(&keys.consumers).arg("GT");
+        claim.arg(alive).arg(&shared.id).ignore();
         for hint in [&keys.consumers, &held] {
             claim.cmd("EXPIRE").arg(hint).arg(ttl).ignore();
         }
@@ -193,7 +270,7 @@ impl Subscription {
             if removed == 1 {
                 shared.ledger.add((&*tag).into(), score, &self.account);
                 arrived.push(Arrived {
-                    queue: queue.to_owned(),
+                    queue: queue.clone(),
                     tag,
                     score: Some(score),
                     raw,
@@ -203,7 +280,9 @@ impl Subscription {
                 lost.push(Ours { seq: 0, tag, score });
             }
         }
-        shared.forget(&lost).await?;
+        if let Err(error) = shared.forget(&lost).await {
+            tracing::warn!(%error, "records of messages that others have taken are left: they will run again");
+        }
         Ok(arrived)
     }
 }

@@ -62,7 +62,11 @@ pub(super) async fn run(shared: Arc<Shared>) {
                 } else {
                     Vec::new()
                 };
-                shared.renew(&deliveries).await?;
+                // First that it lives, which waits for nobody.
+                shared.renew(&[]).await?;
+                if !deliveries.is_empty() {
+                    shared.renew(&deliveries).await?;
+                }
                 if swept.is_none_or(|at| now - at >= sweep_every) {
                     swept = Some(now);
                     shared.sweep().await?;
@@ -96,7 +100,11 @@ impl Shared {
         let mut rest = deliveries;
         loop {
             let (batch, later) = rest.split_at(rest.len().min(BATCH));
-            let _scores = self.scores.lock().await;
+            let _scores = if batch.is_empty() {
+                None
+            } else {
+                Some(self.scores.lock().await)
+            };
             let mut renew = RENEW.call(&keys);
             renew
                 .arg(&self.id)

@@ -42,7 +42,7 @@ impl Keys {
 
     /// Ours: what one connection holds, with the scores of `unacked_index`. A hint; may be deleted at any time.
     pub(super) fn held(&self, consumer: &str) -> String {
-        format!("{}.{consumer}", self.consumers)
+        format!("{}.held.{consumer}", self.consumers)
     }
 
     /// The list for priorities from `step` up.

@@ -146,10 +146,17 @@ impl Shared {
                 continue;
             }
             let held = self.keys.held(&id);
-            let hints: HashMap<String, String> = self
-                .connection
-                .run(redis::cmd("HGETALL").arg(&held))
-                .await?;
+            let mut all = redis::cmd("HGETALL");
+            all.arg(&held);
+            let hints: HashMap<String, String> = match self.connection.run(&all).await {
+                Ok(hints) => hints,
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    // One that can't be read must not keep the others from being restored.
+                    tracing::error!(%error, consumer = %id, "can't read what a consumer held that has gone");
+                    continue;
+                }
+            };
             let mut deliveries: Vec<_> = hints.into_iter().collect();
             // The youngest goes to the front first, so that the oldest comes out first.
             deliveries.sort_by_cached_key(|(_, score)| std::cmp::Reverse(Score::parse(score)));

@@ -97,18 +97,19 @@ impl Shared {
     }
 
     pub(super) async fn forget(&self, done: &[Ours]) -> Result<(), BrokerError> {
-        if done.is_empty() {
-            return Ok(());
+        let mut stale: Vec<String> = Vec::new();
+        for chunk in done.chunks(BATCH) {
+            let keys = &self.keys;
+            let mut settle = SETTLE.call(&[&keys.unacked, &keys.index, &keys.held(&self.id)]);
+            for ours in chunk {
+                settle.arg(ours.score.to_string());
+            }
+            for ours in chunk {
+                settle.arg(ours.tag.to_string());
+            }
+            let found: Vec<String> = self.connection.run_script(&SETTLE, &settle).await?;
+            stale.extend(found);
         }
-        let keys = &self.keys;
-        let mut settle = SETTLE.call(&[&keys.unacked, &keys.index, &keys.held(&self.id)]);
-        for ours in done {
-            settle.arg(ours.score.to_string());
-        }
-        for ours in done {
-            settle.arg(ours.tag.to_string());
-        }
-        let stale: Vec<String> = self.connection.run_script(&SETTLE, &settle).await?;
         for delivery_tag in stale {
             tracing::warn!(
                 %delivery_tag,

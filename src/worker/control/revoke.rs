@@ -60,10 +60,11 @@ pub(super) async fn revoke(control: &Control, arguments: &Arguments, terminate: 
     let (known, running) = {
         let mut tables = control.state.lock();
         tables.revoke(ids.iter().map(String::as_str), Instant::now());
-        let placed = |id: &String| tables.get(id).map(|(phase, _)| phase);
+        let placed = |id: &String| tables.at_hand(id).map(|(phase, _)| phase);
+        let held = tables.timer.which(&ids);
         let known: Vec<String> = ids
             .iter()
-            .filter(|id| placed(id).is_some())
+            .filter(|id| held.contains(&***id) || placed(id).is_some())
             .cloned()
             .collect();
         let running: Vec<String> = ids

@@ -103,8 +103,8 @@ async fn a_user_with_few_rights_can_work() {
     // Without LREM, by script.
     let many: Vec<String> = (0..600).map(|n| n.to_string()).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    publish(&broker, "celery", &many).await;
     drop(consumer);
+    publish(&broker, "celery", &many).await;
     let mut consumer = consume(&broker, "celery", 0).await;
     assert_eq!(take_texts(&mut consumer, many.len()).await, many);
     let error = broker
