@@ -167,6 +167,8 @@ async fn consumers_share_without_doubles() {
             .map(|i| (Destination::queue("celery"), message(&i.to_string())))
             .collect();
         broker.publish(batch).await.unwrap();
+        // On a busy machine one of them could take all before the other has had the processor.
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     eventually("both together take all", || async {
         let waiting = broker.queue_length("celery").await.unwrap();
