@@ -1,4 +1,4 @@
-//! The loop that owns what waits: timer, buckets, ready requests and slots.
+//! The loop: takes requests in, holds, throttles, and hands them to the slots when they are ready.
 //!
 //! Mirrors `celery.worker.consumer.Consumer` and `celery.worker.loops`. It outlives connections: a session lends it a
 //! subscription, and running requests go on when that is lost.

@@ -67,7 +67,7 @@ pub(super) struct Core {
     pub(super) prefetch_multiplier: u32,
     /// How long a soft shutdown waits.
     pub(super) soft_timeout: Duration,
-    /// Bounds how many runs have ended and are not settled, should the back end be slower than the tasks.
+    /// Bounds how many requests run or have run and are not settled, should the back end be slower than the tasks.
     pub(super) unsettled: Arc<Semaphore>,
     /// What is ready, and what runs it.
     pub(super) slots: Slots,

@@ -1,6 +1,6 @@
 //! What the worker is doing now, for whoever wants to look.
 //!
-//! Mirrors `celery.worker.state`. The consumer loop writes; remote control and heartbeats read.
+//! Mirrors `celery.worker.state`. The loop, the runners and the writer of results write; remote control and heartbeats read.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -84,7 +84,7 @@ fn number(text: &str) -> u128 {
 /// The tables behind the lock.
 #[derive(Debug, Default)]
 pub struct Tables {
-    /// Every request that is not over, by task id, oldest first.
+    /// Every request that is not over and does not wait for its time, by task id.
     requests: IndexMap<String, (Phase, Arc<Request>)>,
     counts: [usize; 3],
     /// Requests that wait for their time: they are [`Phase::Scheduled`], and not among the others.
@@ -294,7 +294,7 @@ impl Tables {
 
     /// Notes a delivery whose settlement is on its way.
     pub fn note_settled(&mut self, marks: [Mark; 2]) {
-        /// More than any prefetch window: settlements are lost only with the connection they were written to.
+        /// Two for each of 10,000 messages: settlements are lost only with the connection they were written to.
         const KEPT: usize = 20_000;
         for mark in marks {
             if self.settled.insert(mark) {
