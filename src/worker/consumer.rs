@@ -43,6 +43,8 @@ pub(super) struct Consumer {
     pub(super) core: Arc<Core>,
     /// How many requests are held for their time.
     pub(super) held: usize,
+    /// How many have been so far.
+    pub(super) taken_in: u64,
     buckets: HashMap<String, Bucket>,
     /// Requests that go to the slots at the end of this turn.
     ready: Vec<Arc<Request>>,
@@ -66,6 +68,7 @@ impl Consumer {
         Self {
             core,
             held: 0,
+            taken_in: 0,
             buckets: HashMap::new(),
             ready: Vec::new(),
             prefetch: None,
@@ -167,7 +170,11 @@ impl Consumer {
             return;
         }
         let now = Instant::now();
-        self.pace.look(self.core.slots.begun(), now);
+        // What is held for its time is dealt with, too, unless only so many may be held.
+        let limit = self.core.settings.worker_eta_task_limit;
+        let taken_in = limit.map_or(self.taken_in, |_| 0);
+        let dealt_with = self.core.slots.begun() + taken_in;
+        self.pace.look(dealt_with, now);
         if !self.pace.has_surplus(now) {
             return;
         }

@@ -126,6 +126,7 @@ impl Consumer {
                 let kept = kept.map(|message| Kept { message, queue });
                 self.core.state.lock().timer.add(eta, request, kept);
                 self.held += 1;
+                self.taken_in += 1;
             }
             Decision::Hold(_) | Decision::Run => {
                 self.core.state.lock().place(Phase::Reserved, &request);

@@ -138,7 +138,8 @@ impl Subscription {
             let (want, free) = self.room();
             let began = Instant::now();
             // While half of the window is at hand there is time to gather room for more than a few.
-            let few = want * 2 < self.prefetch.min(2 * BATCH) && free == 0;
+            // (A window beyond that is one of tasks that wait for their time: most of it is not at hand.)
+            let few = want * 2 < self.prefetch && self.prefetch <= 4 * BATCH && free == 0;
             let gathers = few && *gathering.get_or_insert(began + GATHER) > began;
             if hungry && want + free > 0 && !gathers {
                 gathering = None;
