@@ -313,10 +313,4 @@ impl Tables {
     pub fn was_settled(&self, delivery: Mark) -> bool {
         self.settled.contains(&delivery)
     }
-
-    /// Ids of tasks of which this worker holds a message.
-    #[must_use]
-    pub fn ids(&self) -> HashSet<String> {
-        self.requests.keys().cloned().collect()
-    }
 }
