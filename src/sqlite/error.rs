@@ -120,7 +120,7 @@ mod tests {
     use sqlx::Executor as _;
 
     use super::*;
-    use crate::sqlite::{Durability, OpenOptions, open};
+    use crate::sqlite::{Connection, Durability, OpenOptions};
 
     #[tokio::test]
     async fn a_full_disk_and_a_lock_say_so() {
@@ -131,8 +131,8 @@ mod tests {
             lock_timeout: Duration::from_millis(50),
             durability: Durability::Process,
         };
-        let (mut one, path) = open(&path, &options).await.unwrap();
-        let (mut two, _) = open(&path, &options).await.unwrap();
+        let mut one = Connection::open(&path, &options).await.unwrap();
+        let mut two = Connection::open(&path, &options).await.unwrap();
         one.execute("CREATE TABLE t (x)").await.unwrap();
         // SQLite's own limit gives the same answer as a disk without space.
         one.execute("PRAGMA max_page_count = 3").await.unwrap();
@@ -140,16 +140,16 @@ mod tests {
             .execute("INSERT INTO t VALUES (zeroblob(100000))")
             .await
             .unwrap_err();
-        let full = SqliteError::from_driver(&path, &full);
+        let full = one.sorted(&full);
         assert_eq!(full.kind, Kind::Full, "{full}");
         assert!(full.message.contains("no space"), "{full}");
         assert!(full.message.contains("f.db"), "{full}");
 
         one.execute("BEGIN IMMEDIATE").await.unwrap();
         let locked = two.execute("BEGIN IMMEDIATE").await.unwrap_err();
-        let locked = SqliteError::from_driver(&path, &locked);
+        let locked = two.sorted(&locked);
         assert_eq!(locked.kind, Kind::Locked, "{locked}");
         let wrong = two.execute("SELECT nothing").await.unwrap_err();
-        assert_eq!(SqliteError::from_driver(&path, &wrong).kind, Kind::Failed);
+        assert_eq!(two.sorted(&wrong).kind, Kind::Failed);
     }
 }

@@ -1,24 +1,13 @@
-//! Opening a file: directory, permissions, write-ahead log, and an error that says what to do.
+//! The file itself: where it is, its directory and permissions, and an error that says what to do.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::{Kind, SqliteError};
-
-/// Pages of 4 KiB kept in memory per connection: 1 MiB.
-const CACHE_KIB: &str = "-1024";
-/// The log is cut back to this after a checkpoint.
-const LOG_LIMIT_BYTES: &str = "8388608";
-/// Prepared statements kept per connection: more than there are in any room.
-const STATEMENTS: usize = 128;
-/// How long to pause before asking for the write-ahead log again, while somebody holds the file.
-const RETRY: Duration = Duration::from_millis(20);
 
 /// The default file, below the state directory of this user. Its directory is made when it is missing; that of a file
 /// that somebody named is not, since it is more likely misspelt.
@@ -45,67 +34,6 @@ pub struct OpenOptions {
     pub durability: Durability,
 }
 
-/// Opens the file at `path`, and creates it (mode 0600) if it is missing; for the default file also its directory (0700).
-/// Returns the connection and the file's absolute path.
-///
-/// # Errors
-/// `AccessRefused`, `Config` (not a database, no directory), `Locked`, `Full` or `Lost`.
-pub async fn open(
-    path: &Path,
-    options: &OpenOptions,
-) -> Result<(SqliteConnection, PathBuf), SqliteError> {
-    let path = prepare(path)?;
-    let connect = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(false)
-        .busy_timeout(options.lock_timeout)
-        .statement_cache_capacity(STATEMENTS)
-        .synchronous(match options.durability {
-            Durability::Process => SqliteSynchronous::Normal,
-            Durability::Disk => SqliteSynchronous::Full,
-        })
-        // Celery's tables have foreign keys that SQLAlchemy does not have SQLite check either.
-        .foreign_keys(false)
-        .pragma("cache_size", CACHE_KIB)
-        .pragma("journal_size_limit", LOG_LIMIT_BYTES)
-        .disable_statement_logging();
-    let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
-    let timed_out = || {
-        SqliteError::new(
-            Kind::Locked,
-            format!(
-                "`{}` could not be opened within {:?}: another process holds it",
-                path.display(),
-                options.connect_timeout
-            ),
-        )
-    };
-    let deadline = Instant::now() + options.connect_timeout;
-    let mut connection = tokio::time::timeout(options.connect_timeout, connect.connect())
-        .await
-        .map_err(|_| timed_out())?
-        .map_err(sorted)?;
-    loop {
-        // The mode is kept in the file, so this changes something once in its life. It needs the file for itself for a
-        // moment, and does not wait for that as other statements do.
-        match connection.execute("PRAGMA journal_mode = WAL").await {
-            Ok(_) => return Ok((connection, path)),
-            Err(e) => {
-                let error = sorted(e);
-                if error.kind != Kind::Locked {
-                    let _ = connection.close().await;
-                    return Err(error);
-                }
-                if Instant::now() >= deadline {
-                    let _ = connection.close().await;
-                    return Err(timed_out());
-                }
-            }
-        }
-        tokio::time::sleep(RETRY).await;
-    }
-}
-
 /// Whether a table name may stand in a statement as it is.
 #[must_use]
 pub fn is_identifier(name: &str) -> bool {
@@ -118,7 +46,7 @@ pub fn is_identifier(name: &str) -> bool {
 }
 
 /// Sees to the directory and the file, and returns the file's absolute path.
-fn prepare(path: &Path) -> Result<PathBuf, SqliteError> {
+pub(super) fn prepare(path: &Path) -> Result<PathBuf, SqliteError> {
     let refused = |what: &Path, why: &dyn std::fmt::Display| {
         SqliteError::new(
             Kind::AccessRefused,
@@ -191,6 +119,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+    use crate::sqlite::Connection;
 
     const OPTIONS: OpenOptions = OpenOptions {
         connect_timeout: Duration::from_secs(2),
@@ -206,9 +135,10 @@ mod tests {
     async fn directory_and_file_are_created_for_this_user_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state").join(DEFAULT_FILE);
-        let (mut connection, real) = open(&path, &OPTIONS).await.unwrap();
+        let mut connection = Connection::open(&path, &OPTIONS).await.unwrap();
+        let real = connection.file().path().to_owned();
         let (wal,): (String,) = sqlx::query_as("PRAGMA journal_mode")
-            .fetch_one(&mut connection)
+            .fetch_one(&mut *connection)
             .await
             .unwrap();
         assert_eq!(wal, "wal");
@@ -219,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn the_directory_of_a_file_that_was_named_is_not_made() {
         let dir = tempfile::tempdir().unwrap();
-        let error = open(&dir.path().join("misspelt/f.db"), &OPTIONS)
+        let error = Connection::open(&dir.path().join("misspelt/f.db"), &OPTIONS)
             .await
             .unwrap_err();
         assert_eq!(error.kind, Kind::Config);
@@ -232,10 +162,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("notes.txt");
         std::fs::write(&path, "shopping list ".repeat(100)).unwrap();
-        let error = open(&path, &OPTIONS).await.unwrap_err();
+        let error = Connection::open(&path, &OPTIONS).await.unwrap_err();
         assert_eq!(error.kind, Kind::Config);
         assert!(error.message.contains("notes.txt"), "{error}");
-        let error = open(dir.path(), &OPTIONS).await.unwrap_err();
+        let error = Connection::open(dir.path(), &OPTIONS).await.unwrap_err();
         assert_eq!(error.kind, Kind::Config, "{error}");
     }
 

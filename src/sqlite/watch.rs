@@ -1,23 +1,26 @@
 //! Noticing that somebody, in this process or another, has committed.
 //!
-//! SQLite tells nobody. But each commit touches the write-ahead log (or the file itself, in the other journal modes), so a
-//! `stat` every few milliseconds shows it for microseconds of CPU, with no lock and no open transaction.
-//! Commits of this process are announced without waiting for the next look.
+//! SQLite tells nobody. But each commit writes to the write-ahead log (or the file itself, in the other journal modes), and
+//! Linux tells of writes (`inotify.rs`). Elsewhere a `stat` every few milliseconds shows them for microseconds of CPU.
+//! Neither takes a lock or leaves a transaction open. Commits of this process are announced when they are made.
 
-use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::shared::{Shared, Topic};
 use super::{Kind, SqliteError};
 
 /// How often to look. A commit is seen after half of this on average.
 const LOOK: Duration = Duration::from_millis(12);
+/// How often to look where the kernel tells of writes. It tells nothing of what other machines or containers of another
+/// kernel write.
+const LOOK_WHEN_TOLD: Duration = Duration::from_millis(50);
 /// When to report once more after a change. The log is written some time before the commit counts (Python waits for the
 /// disk in between), and timestamps of files move in steps of up to 10 ms, so that two commits may look like one.
 const AGAIN: [Duration; 4] = [
@@ -43,9 +46,8 @@ struct Stamp {
 /// A watch over one file.
 #[derive(Debug)]
 pub struct Watch {
-    path: PathBuf,
+    file: SameFile,
     wal: PathBuf,
-    identity: (u64, u64),
     seen: Stamp,
     looks: u32,
     /// When a change was last seen, and how often it has been reported again.
@@ -53,32 +55,35 @@ pub struct Watch {
     reported: Instant,
     /// When to look next.
     next: Instant,
-    own: watch::Receiver<u64>,
-    /// Keeps the channel of this file alive.
-    _announcer: Arc<watch::Sender<u64>>,
+    /// Commits of this process.
+    commits: watch::Receiver<u64>,
+    /// Writes that the kernel tells of.
+    writes: watch::Receiver<u64>,
+    /// Whether it does; not known before somebody waits.
+    told: Option<bool>,
+    /// Keeps the channels alive.
+    shared: Arc<Shared>,
 }
 
 impl Watch {
-    /// Watches the file at `path`, which must exist.
+    /// Watches the file at `path`, which must exist. Of commits of this process it reports those of the topic only.
     ///
     /// # Errors
     /// `Lost` if there is no such file.
-    pub fn new(path: &Path) -> Result<Self, SqliteError> {
-        let metadata = std::fs::metadata(path).map_err(|e| lost(path, &e))?;
-        let mut wal = OsString::from(path);
-        wal.push("-wal");
-        let announcer = announcer(path);
+    pub fn new(path: &Path, topic: Topic) -> Result<Self, SqliteError> {
+        let shared = Shared::of(path);
         let mut watch = Self {
-            path: path.to_owned(),
-            wal: PathBuf::from(wal),
-            identity: (metadata.dev(), metadata.ino()),
+            file: SameFile::at(path.to_owned())?,
+            wal: log_of(path),
             seen: Stamp::default(),
             looks: 0,
             changed: None,
             reported: Instant::now(),
             next: Instant::now() + LOOK,
-            own: announcer.subscribe(),
-            _announcer: announcer,
+            commits: shared.commits(topic).subscribe(),
+            writes: shared.writes(),
+            told: None,
+            shared,
         };
         watch.seen = watch.look()?;
         Ok(watch)
@@ -92,11 +97,21 @@ impl Watch {
     /// # Cancel safety
     /// Safe: a change that was not reported is reported by the next call.
     pub async fn changed(&mut self) -> Result<(), SqliteError> {
+        if self.told.is_none() {
+            self.told = Some(self.shared.listen(self.file.path()));
+        }
         loop {
             tokio::select! {
-                // An error cannot come: `_announcer` keeps the sender.
-                _ = self.own.changed() => {
+                // An error cannot come of either: `shared` keeps the senders.
+                _ = self.commits.changed() => {
                     self.reported = Instant::now();
+                    return Ok(());
+                }
+                _ = self.writes.changed() => {
+                    let now = Instant::now();
+                    self.changed = Some((now, 0));
+                    self.reported = now;
+                    self.next = self.next_look();
                     return Ok(());
                 }
                 () = tokio::time::sleep_until(self.next.into()) => {
@@ -108,14 +123,6 @@ impl Watch {
                 }
             }
         }
-    }
-
-    /// Whether the file is still the one that was opened. SQLite itself would go on writing to a removed file.
-    ///
-    /// # Errors
-    /// `Lost` if the file has been removed or replaced.
-    pub fn check(&self) -> Result<(), SqliteError> {
-        self.look().map(|_| ())
     }
 
     /// Looks once, now.
@@ -151,7 +158,12 @@ impl Watch {
     }
 
     fn next_look(&self) -> Instant {
-        let next = Instant::now() + LOOK;
+        let look = if self.told == Some(true) {
+            LOOK_WHEN_TOLD
+        } else {
+            LOOK
+        };
+        let next = Instant::now() + look;
         match self.changed {
             Some((since, again)) => next.min(since + AGAIN[again]),
             None => next,
@@ -159,16 +171,9 @@ impl Watch {
     }
 
     fn look(&self) -> Result<Stamp, SqliteError> {
-        let file = std::fs::metadata(&self.path).map_err(|e| lost(&self.path, &e))?;
-        if (file.dev(), file.ino()) != self.identity {
-            return Err(SqliteError::new(
-                Kind::Lost,
-                format!("`{}` was replaced by another file", self.path.display()),
-            ));
-        }
         Ok(Stamp {
             wal: self.look_at_wal(),
-            file: stamp(&file),
+            file: stamp(&self.file.look()?),
         })
     }
 
@@ -176,6 +181,53 @@ impl Watch {
         std::fs::metadata(&self.wal)
             .map(|m| stamp(&m))
             .unwrap_or_default()
+    }
+}
+
+/// A file that is open, told from another that may come to stand at its path.
+#[derive(Debug, Clone)]
+pub struct SameFile {
+    path: PathBuf,
+    /// Device and inode.
+    identity: (u64, u64),
+}
+
+impl SameFile {
+    /// The file that is at `path` now, an absolute one without links.
+    ///
+    /// # Errors
+    /// `Lost` if there is none.
+    pub fn at(path: PathBuf) -> Result<Self, SqliteError> {
+        let metadata = std::fs::metadata(&path).map_err(|e| lost(&path, &e))?;
+        Ok(Self {
+            path,
+            identity: (metadata.dev(), metadata.ino()),
+        })
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Looks whether the same file is still there: SQLite itself would go on writing to a removed one.
+    ///
+    /// # Errors
+    /// `Lost` if the file has been removed or replaced.
+    pub fn check(&self) -> Result<(), SqliteError> {
+        self.look().map(|_| ())
+    }
+
+    fn look(&self) -> Result<Metadata, SqliteError> {
+        let file = std::fs::metadata(&self.path).map_err(|e| lost(&self.path, &e))?;
+        if (file.dev(), file.ino()) != self.identity {
+            return Err(SqliteError::new(
+                Kind::Lost,
+                format!("`{}` was replaced by another file", self.path.display()),
+            ));
+        }
+        Ok(file)
     }
 }
 
@@ -195,37 +247,11 @@ fn lost(path: &Path, error: &std::io::Error) -> SqliteError {
     )
 }
 
-/// Wakes the watches of this process at once. To be called after each commit that others may wait for.
-pub fn announce(path: &Path) {
-    let known = lock(channels()).get(path).and_then(Weak::upgrade);
-    if let Some(announcer) = known {
-        announcer.send_modify(|commits| *commits = commits.wrapping_add(1));
-    }
-}
-
-type Channels = Mutex<HashMap<PathBuf, Weak<watch::Sender<u64>>>>;
-
-fn channels() -> &'static Channels {
-    static CHANNELS: OnceLock<Channels> = OnceLock::new();
-    CHANNELS.get_or_init(Channels::default)
-}
-
-fn lock(
-    channels: &Channels,
-) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Weak<watch::Sender<u64>>>> {
-    // The map is whole between statements, so a panic elsewhere cannot have broken it.
-    channels.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn announcer(path: &Path) -> Arc<watch::Sender<u64>> {
-    let mut channels = lock(channels());
-    if let Some(known) = channels.get(path).and_then(Weak::upgrade) {
-        return known;
-    }
-    channels.retain(|_, announcer| announcer.strong_count() > 0);
-    let announcer = Arc::new(watch::Sender::new(0));
-    channels.insert(path.to_owned(), Arc::downgrade(&announcer));
-    announcer
+/// The write-ahead log of a file.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    let mut log = OsString::from(path);
+    log.push("-wal");
+    PathBuf::from(log)
 }
 
 #[cfg(test)]
@@ -243,13 +269,35 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f.db");
         std::fs::write(&path, "x").unwrap();
-        let mut watch = Watch::new(&path).unwrap();
+        let mut watch = Watch::new(&path, Topic::Messages).unwrap();
         // The announcement alone, before any tick could look.
-        announce(&path);
+        watch.shared.announce(Topic::Results);
+        watch.shared.announce(Topic::Messages);
         soon(&mut watch).await.unwrap();
         std::fs::write(dir.path().join("f.db-wal"), "log").unwrap();
         soon(&mut watch).await.unwrap();
-        assert_eq!(watch.seen.wal.0, 3);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_write_is_told_by_the_kernel_and_reported_again_until_it_must_count() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("f.db");
+        std::fs::write(&path, "x").unwrap();
+        let log = dir.path().join("f.db-wal");
+        std::fs::write(&log, "log").unwrap();
+        let mut watch = Watch::new(&path, Topic::Messages).unwrap();
+        assert!(watch.shared.listen(&path));
+        std::fs::write(&log, "log").unwrap();
+        let told = tokio::time::timeout(Duration::from_secs(5), watch.writes.changed());
+        told.await.expect("it is told").unwrap();
+        watch.writes.mark_changed();
+        let mut reports = 0;
+        while reports == 0 || watch.changed.is_some() {
+            soon(&mut watch).await.unwrap();
+            reports += 1;
+        }
+        assert!(reports > AGAIN.len(), "{reports}");
     }
 
     #[tokio::test]
@@ -257,7 +305,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("f.db");
         std::fs::write(&path, "x").unwrap();
-        let mut watch = Watch::new(&path).unwrap();
+        let mut watch = Watch::new(&path, Topic::Messages).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(soon(&mut watch).await.unwrap_err().kind, Kind::Lost);
     }

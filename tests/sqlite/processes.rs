@@ -12,8 +12,8 @@ use rcelery::broker::{self, Broker, BrokerError, BrokerUrl, Destination, Options
 use rcelery::protocol::Queue;
 
 use crate::fixture::{
-    Fixture, PATIENCE, Process, consume, eventually, message, mostly_soon, nothing, publish, take,
-    take_texts, text,
+    Fixture, PATIENCE, Process, QUIET, consume, eventually, message, mostly_soon, nothing, publish,
+    take, take_texts, text,
 };
 
 /// What this process is told to do when it is a child of a test.
@@ -346,10 +346,8 @@ async fn a_removed_file_is_not_written_to() {
     assert!(error.is_transient(), "{error:?}");
 }
 
-#[tokio::test]
-async fn a_file_that_stays_locked_is_a_timeout() {
-    let fixture = Fixture::new().with_option("timeout", 0.2);
-    let broker = fixture.connect_with("celery").await;
+/// A process that holds the lock on the file until it reads a line.
+fn holder(fixture: &Fixture) -> Process {
     let mut holder = Process::python(
         &fixture.url(),
         "import os, sqlite3, sys\n\
@@ -358,6 +356,34 @@ async fn a_file_that_stays_locked_is_a_timeout() {
          sys.stdin.readline()",
     );
     holder.expect_line("locked");
+    holder
+}
+
+#[tokio::test]
+async fn publishing_waits_while_another_process_holds_the_lock() {
+    let fixture = Fixture::new();
+    let broker = fixture.connect_with("celery").await;
+    for _ in 0..20 {
+        publish(&broker, "celery", &["before"]).await;
+    }
+    let mut holder = holder(&fixture);
+    let publishing = tokio::spawn({
+        let broker = broker.clone();
+        async move { publish(&broker, "celery", &["meanwhile"]).await }
+    });
+    tokio::time::sleep(QUIET).await;
+    assert!(!publishing.is_finished());
+    writeln!(holder.input).unwrap();
+    publishing.await.unwrap();
+    assert_eq!(broker.queue_length("celery").await.unwrap(), Some(21));
+    broker.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_stays_locked_is_a_timeout() {
+    let fixture = Fixture::new().with_option("timeout", 0.2);
+    let broker = fixture.connect_with("celery").await;
+    let mut holder = holder(&fixture);
     let batch = || vec![(Destination::queue("celery"), message("a"))];
     let error = broker.publish(batch()).await.unwrap_err();
     assert!(matches!(error, BrokerError::Timeout(_)), "{error:?}");

@@ -1,17 +1,18 @@
 //! The task that owns the connection: opens it when it is first needed and again after it is lost, and writes all that
 //! waits in one transaction.
 
-use std::os::unix::fs::MetadataExt as _;
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::row::Row;
-use super::schema::Schema;
+use super::schema::{STORE_ROWS, Schema};
 use crate::backend::base::Stored;
-use crate::sqlite::{Kind, Location, OpenOptions, SqliteError, announce, open};
+use crate::sqlite::{Connection, Kind, Location, OpenOptions, SqliteError, Topic};
 
 /// Requests gathered into one transaction at most.
 const REQUESTS: usize = 128;
@@ -47,14 +48,7 @@ pub(super) struct Engine {
     options: OpenOptions,
     schema: Schema,
     requests: mpsc::Receiver<Request>,
-    open: Option<Open>,
-}
-
-#[derive(Debug)]
-struct Open {
-    connection: SqliteConnection,
-    path: PathBuf,
-    identity: (u64, u64),
+    open: Option<Connection>,
 }
 
 /// Answers that wait for the commit.
@@ -115,45 +109,37 @@ impl Engine {
 
     async fn close(&mut self) {
         if let Some(open) = self.open.take() {
-            let _ = open.connection.close().await;
+            open.close().await;
         }
     }
 
     /// Sees to it that the connection is open, and that its file is still there.
     async fn ready(&mut self) -> Result<(), SqliteError> {
-        if let Some(open) = &self.open {
-            let same =
-                std::fs::metadata(&open.path).is_ok_and(|m| (m.dev(), m.ino()) == open.identity);
-            if same {
-                return Ok(());
-            }
-            self.close().await;
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|open| open.file().check().is_ok())
+        {
+            return Ok(());
         }
-        let (mut connection, path) = open(self.location.path(), &self.options).await?;
-        self.schema
-            .create(&mut connection)
-            .await
-            .map_err(|e| SqliteError::from_driver(&path, &e))?;
-        let metadata = std::fs::metadata(&path)
-            .map_err(|e| SqliteError::new(Kind::Lost, format!("`{}`: {e}", path.display())))?;
-        self.open = Some(Open {
-            connection,
-            identity: (metadata.dev(), metadata.ino()),
-            path,
-        });
+        self.close().await;
+        let mut connection = Connection::open(self.location.path(), &self.options).await?;
+        self.schema.create(&mut connection).await?;
+        self.open = Some(connection);
         Ok(())
     }
 }
 
 /// Makes all writes in one transaction; true if the connection is lost.
-async fn write(open: &mut Open, schema: &Schema, requests: &mut Vec<Request>) -> bool {
+async fn write(open: &mut Connection, schema: &Schema, requests: &mut Vec<Request>) -> bool {
     if requests.is_empty() {
         return false;
     }
     let mut done = Vec::with_capacity(requests.len());
-    match transaction(&mut open.connection, schema, requests, &mut done).await {
+    let deeds = async |c: &mut SqliteConnection| all(c, schema, requests, &mut done).await;
+    match open.write(deeds).await {
         Ok(()) => {
-            announce(&open.path);
+            open.announce(Topic::Results);
             for done in done {
                 match done {
                     Done::Stored(answer, stored) => drop(answer.send(Ok(stored))),
@@ -163,7 +149,6 @@ async fn write(open: &mut Open, schema: &Schema, requests: &mut Vec<Request>) ->
             false
         }
         Err(error) => {
-            let error = SqliteError::from_driver(&open.path, &error);
             for done in done {
                 match done {
                     Done::Stored(answer, _) => drop(answer.send(Err(error.clone()))),
@@ -178,18 +163,17 @@ async fn write(open: &mut Open, schema: &Schema, requests: &mut Vec<Request>) ->
     }
 }
 
-async fn transaction(
-    connection: &mut SqliteConnection,
+/// Makes all writes.
+async fn all(
+    c: &mut SqliteConnection,
     schema: &Schema,
     requests: &mut Vec<Request>,
     done: &mut Vec<Done>,
 ) -> sqlx::Result<()> {
-    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    let c = &mut *transaction;
     for request in requests.drain(..) {
         match request {
             Request::Store(rows, answer) => {
-                let result = store(c, schema, &rows).await;
+                let result = store(&mut *c, schema, &rows).await;
                 done.push(Done::Stored(
                     answer,
                     result.as_ref().cloned().unwrap_or_default(),
@@ -198,10 +182,8 @@ async fn transaction(
             }
             Request::Forget(id, answer) => {
                 done.push(Done::Unit(answer));
-                sqlx::query(sql(&schema.forget))
-                    .bind(id)
-                    .execute(&mut *c)
-                    .await?;
+                let query = sqlx::query(sql(&schema.forget)).bind(id);
+                query.execute(&mut *c).await?;
             }
             Request::SaveGroup {
                 id,
@@ -210,19 +192,16 @@ async fn transaction(
                 answer,
             } => {
                 done.push(Done::Unit(answer));
-                sqlx::query(sql(&schema.save_group))
+                let query = sqlx::query(sql(&schema.save_group))
                     .bind(id)
                     .bind(result)
-                    .bind(date_done)
-                    .execute(&mut *c)
-                    .await?;
+                    .bind(date_done);
+                query.execute(&mut *c).await?;
             }
             Request::DeleteGroup(id, answer) => {
                 done.push(Done::Unit(answer));
-                sqlx::query(sql(&schema.delete_group))
-                    .bind(id)
-                    .execute(&mut *c)
-                    .await?;
+                let query = sqlx::query(sql(&schema.delete_group)).bind(id);
+                query.execute(&mut *c).await?;
             }
             // Not gathered.
             Request::GetMany(..)
@@ -232,7 +211,7 @@ async fn transaction(
             | Request::Path(..) => {}
         }
     }
-    transaction.commit().await
+    Ok(())
 }
 
 async fn store(
@@ -241,41 +220,60 @@ async fn store(
     rows: &[Row],
 ) -> sqlx::Result<Vec<Stored>> {
     let mut stored = Vec::with_capacity(rows.len());
-    let text = |bytes: &Option<Vec<u8>>| {
-        bytes
-            .as_deref()
-            .map(|b| String::from_utf8_lossy(b).into_owned())
-    };
-    for row in rows {
-        let done = sqlx::query(sql(&schema.store))
-            .bind(String::from_utf8_lossy(&row.task_id).into_owned())
-            .bind(text(&row.status))
-            .bind(row.result.as_deref())
-            .bind(text(&row.date_done))
-            .bind(text(&row.traceback))
-            .bind(row.children.as_deref())
-            .bind(text(&row.name))
-            .bind(row.args.as_deref())
-            .bind(row.kwargs.as_deref())
-            .bind(text(&row.worker))
-            .bind(row.retries)
-            .bind(text(&row.queue))
-            .bind(row.stamps.as_deref())
-            .execute(&mut *c)
-            .await?;
-        stored.push(if done.rows_affected() == 0 {
-            Stored::AlreadySuccess
-        } else {
-            Stored::Written
-        });
+    let mut rest = rows;
+    while !rest.is_empty() {
+        let different = different(rest);
+        let size = STORE_ROWS.iter().position(|rows| *rows <= different);
+        let size = size.expect("one row is different from none");
+        let (now, later) = rest.split_at(STORE_ROWS[size]);
+        rest = later;
+        let mut query = sqlx::query_scalar(sql(&schema.store[size]));
+        for row in now {
+            query = query
+                .bind(text(&row.task_id))
+                .bind(row.status.as_deref().map(text))
+                .bind(row.result.as_deref())
+                .bind(row.date_done.as_deref().map(text))
+                .bind(row.traceback.as_deref().map(text))
+                .bind(row.children.as_deref())
+                .bind(row.name.as_deref().map(text))
+                .bind(row.args.as_deref())
+                .bind(row.kwargs.as_deref())
+                .bind(row.worker.as_deref().map(text))
+                .bind(row.retries)
+                .bind(row.queue.as_deref().map(text))
+                .bind(row.stamps.as_deref());
+        }
+        let written: Vec<String> = query.fetch_all(&mut *c).await?;
+        let all = written.len() == now.len();
+        let written: HashSet<String> = written.into_iter().filter(|_| !all).collect();
+        stored.extend(now.iter().map(|row| {
+            if all || written.contains(&*text(&row.task_id)) {
+                Stored::Written
+            } else {
+                Stored::AlreadySuccess
+            }
+        }));
     }
     Ok(stored)
 }
 
+/// How many of the first rows are of different tasks: what one statement writes is told apart by the task's id.
+fn different(rows: &[Row]) -> usize {
+    let mut seen = HashSet::with_capacity(rows.len());
+    let repeated = rows.iter().position(|row| !seen.insert(&row.task_id));
+    repeated.unwrap_or(rows.len())
+}
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
 /// Answers a request that stands alone; true if the connection is lost.
-async fn read(open: &mut Open, schema: &Schema, request: Request) -> bool {
-    let c = &mut open.connection;
-    let sorted = |e: sqlx::Error| SqliteError::from_driver(&open.path, &e);
+async fn read(open: &mut Connection, schema: &Schema, request: Request) -> bool {
+    let path = open.file().path().to_owned();
+    let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
+    let c = &mut **open;
     match request {
         Request::GetMany(ids, answer) => {
             let rows = sqlx::query(sql(&schema.get_many)).bind(ids).fetch_all(c);
@@ -323,7 +321,7 @@ async fn read(open: &mut Open, schema: &Schema, request: Request) -> bool {
             .await;
             reply(answer, result.map(|()| expired).map_err(sorted))
         }
-        Request::Path(answer) => reply(answer, Ok(open.path.clone())),
+        Request::Path(answer) => reply(answer, Ok(path)),
         // Gathered.
         Request::Store(..)
         | Request::Forget(..)

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
-use sqlx::{Connection as _, Executor as _, Row as _, SqliteConnection};
+use sqlx::{Executor as _, Row as _, SqliteConnection};
 
 use crate::protocol::{Map, Value};
-use crate::sqlite::{Kind, SqliteError, is_identifier};
+use crate::sqlite::{Connection, Kind, SqliteError, is_identifier};
 
 /// Columns that older versions lack. They are added, as Celery adds them.
 const LATER_COLUMNS: &[(&str, &str)] = &[
@@ -21,12 +21,17 @@ const LATER_COLUMNS: &[(&str, &str)] = &[
     ("stamps", "BLOB"),
 ];
 
+/// Rows that are stored by one statement, most first. To hand a statement to the driver's thread takes as long as to store
+/// several rows.
+pub(super) const STORE_ROWS: [usize; 4] = [64, 16, 4, 1];
+
 /// The names of the tables, and the statements with them filled in.
 #[derive(Debug, Clone)]
 pub(super) struct Schema {
     task: String,
     group: String,
-    pub(super) store: Arc<str>,
+    /// For as many rows as [`STORE_ROWS`] says.
+    pub(super) store: [Arc<str>; STORE_ROWS.len()],
     pub(super) get_many: Arc<str>,
     pub(super) recent: Arc<str>,
     pub(super) forget: Arc<str>,
@@ -59,17 +64,7 @@ impl Schema {
                 .into()
         };
         Ok(Self {
-            // One statement, so that no other process can come between the look and the write. Like Celery, it leaves
-            // the stamps of an earlier write where there are none now.
-            store: fill(
-                "INSERT INTO {task} (task_id, status, result, date_done, traceback, children, name, args, kwargs, \
-                 worker, retries, queue, stamps) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
-                 ON CONFLICT (task_id) DO UPDATE SET status = excluded.status, result = excluded.result, \
-                 date_done = excluded.date_done, traceback = excluded.traceback, children = excluded.children, \
-                 name = excluded.name, args = excluded.args, kwargs = excluded.kwargs, worker = excluded.worker, \
-                 retries = excluded.retries, queue = excluded.queue, stamps = coalesce(excluded.stamps, stamps) \
-                 WHERE status IS NOT 'SUCCESS'",
-            ),
+            store: STORE_ROWS.map(|rows| fill(&store(rows))),
             get_many: fill(
                 "SELECT CAST(task_id AS BLOB), CAST(status AS BLOB), CAST(result AS BLOB), CAST(date_done AS BLOB), \
                  CAST(traceback AS BLOB), CAST(children AS BLOB), CAST(name AS BLOB), CAST(args AS BLOB), \
@@ -96,33 +91,39 @@ impl Schema {
     }
 
     /// Creates tables and columns that are missing.
-    pub(super) async fn create(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    pub(super) async fn create(&self, connection: &mut Connection) -> Result<(), SqliteError> {
+        let complete = self.is_complete(connection).await;
+        if complete.map_err(|e| connection.sorted(&e))? {
+            return Ok(());
+        }
+        connection.write(async |c| self.add(c).await).await
+    }
+
+    async fn is_complete(&self, connection: &mut SqliteConnection) -> sqlx::Result<bool> {
         let columns = self.columns(connection).await?;
         let (groups,): (i64,) = sqlx::query_as("SELECT count(*) FROM sqlite_master WHERE name = ?")
             .bind(&self.group)
-            .fetch_one(&mut *connection)
+            .fetch_one(connection)
             .await?;
-        let complete = LATER_COLUMNS
-            .iter()
-            .all(|(name, _)| columns.iter().any(|c| c == name));
-        if complete && groups == 1 {
-            return Ok(());
-        }
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut later = LATER_COLUMNS.iter();
+        Ok(groups == 1 && later.all(|(name, _)| columns.iter().any(|c| c == name)))
+    }
+
+    async fn add(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
         for statement in CREATE {
             let statement = statement
                 .replace("{task}", &self.task)
                 .replace("{group}", &self.group);
-            transaction.execute(sqlx::AssertSqlSafe(statement)).await?;
+            connection.execute(sqlx::AssertSqlSafe(statement)).await?;
         }
-        let columns = self.columns(&mut transaction).await?;
+        let columns = self.columns(connection).await?;
         for (name, kind) in LATER_COLUMNS {
             if !columns.iter().any(|c| c == name) {
                 let statement = format!("ALTER TABLE {} ADD COLUMN {name} {kind}", self.task);
-                transaction.execute(sqlx::AssertSqlSafe(statement)).await?;
+                connection.execute(sqlx::AssertSqlSafe(statement)).await?;
             }
         }
-        transaction.commit().await
+        Ok(())
     }
 
     async fn columns(&self, connection: &mut SqliteConnection) -> sqlx::Result<Vec<String>> {
@@ -132,6 +133,23 @@ impl Schema {
             .await?;
         rows.iter().map(|row| row.try_get(0)).collect()
     }
+}
+
+/// Stores rows, and answers with the ids of those that are written.
+///
+/// One statement, so that no other process can come between the look and the write. Like Celery, it leaves the stamps of an
+/// earlier write where there are none now.
+fn store(rows: usize) -> String {
+    let values = vec!["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; rows].join(", ");
+    format!(
+        "INSERT INTO {{task}} (task_id, status, result, date_done, traceback, children, name, args, kwargs, \
+         worker, retries, queue, stamps) VALUES {values} \
+         ON CONFLICT (task_id) DO UPDATE SET status = excluded.status, result = excluded.result, \
+         date_done = excluded.date_done, traceback = excluded.traceback, children = excluded.children, \
+         name = excluded.name, args = excluded.args, kwargs = excluded.kwargs, worker = excluded.worker, \
+         retries = excluded.retries, queue = excluded.queue, stamps = coalesce(excluded.stamps, stamps) \
+         WHERE status IS NOT 'SUCCESS' RETURNING task_id"
+    )
 }
 
 /// Celery's statements, to the letter. The indexes keep these names whatever the tables are called.
@@ -151,16 +169,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::sqlite::{Durability, OpenOptions, open};
+    use crate::sqlite::{Durability, OpenOptions};
 
-    async fn file(directory: &tempfile::TempDir) -> SqliteConnection {
+    async fn file(directory: &tempfile::TempDir) -> Connection {
         let options = OpenOptions {
             connect_timeout: Duration::from_secs(4),
             lock_timeout: Duration::from_secs(4),
             durability: Durability::Process,
         };
         let path = directory.path().join("f.db");
-        open(&path, &options).await.unwrap().0
+        Connection::open(&path, &options).await.unwrap()
     }
 
     #[tokio::test]
@@ -170,7 +188,7 @@ mod tests {
         let schema = Schema::new(&Map::new()).unwrap();
         schema.create(&mut connection).await.unwrap();
         for sql in [
-            &schema.store,
+            &schema.store[STORE_ROWS.len() - 1],
             &schema.get_many,
             &schema.forget,
             &schema.save_group,

@@ -13,7 +13,7 @@ use super::Client;
 use super::row::{Coder, Row};
 use crate::backend::BackendError;
 use crate::protocol::ResultMeta;
-use crate::sqlite::Watch;
+use crate::sqlite::{Topic, Watch};
 
 /// How long to wait after a failure that may pass.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -50,7 +50,7 @@ impl Watcher {
 
     /// Reports until all tasks are ready, the receiver is gone or the back end refuses.
     pub(super) async fn run(mut self) {
-        let mut watch = Watch::new(&self.path).ok();
+        let mut watch = Watch::new(&self.path, Topic::Results).ok();
         while !self.open.is_empty() {
             let started = Instant::now();
             match self.look().await {
@@ -75,7 +75,7 @@ impl Watcher {
             if !changed {
                 // The file was removed or replaced. The next look makes the engine open what is there then.
                 tokio::time::sleep(PAUSE).await;
-                watch = Watch::new(&self.path).ok();
+                watch = Watch::new(&self.path, Topic::Results).ok();
             }
         }
     }

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use sqlx::SqliteConnection;
 
 use super::deliveries::Place;
-use super::fetch::wall_clock;
 use super::store::{Result, Store, query, query_scalar};
 use crate::broker::base::Held;
 
@@ -63,7 +62,6 @@ impl Store {
     ) -> Result<Vec<Orphan>> {
         let mut adopted = Vec::with_capacity(orphans.len());
         let mut lost = BTreeSet::new();
-        let wall_clock = wall_clock();
         for orphan in orphans {
             let Place { delivery, message } = orphan.place;
             let is_there: i64 = query_scalar(&self.sql.is_message)
@@ -86,7 +84,6 @@ impl Store {
             } else {
                 let waited = query(&self.sql.take_again)
                     .bind(message)
-                    .bind(&wall_clock)
                     .execute(&mut *c)
                     .await?;
                 if waited.rows_affected() == 0 {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::future::poll_fn;
 use std::task::Poll;
 
-use sqlx::Connection as _;
+use sqlx::SqliteConnection;
 
 use super::adopt::Orphan;
 use super::engine::{Batch, Engine, now_ms};
@@ -89,11 +89,10 @@ impl Engine {
         let Some(position) = self.state.subscriptions.iter().position(|s| s.id == id) else {
             return Ok(());
         };
-        let path = self.path.clone();
-        let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
         let Some(consumer) = self.state.consumer else {
             return Ok(());
         };
+        let store = &self.store;
         let subscription = &mut self.state.subscriptions[position];
         let left: Vec<String> = match command {
             Some(Command::Prefetch(prefetch)) => {
@@ -110,16 +109,9 @@ impl Engine {
                     subscription.sources.push(Source::from(&*queue));
                 }
                 self.state.more = true;
-                let mut transaction = self
-                    .connection
-                    .begin_with("BEGIN IMMEDIATE")
-                    .await
-                    .map_err(sorted)?;
-                self.store
-                    .subscribe(&mut transaction, &queue, consumer, now_ms())
-                    .await
-                    .map_err(sorted)?;
-                return transaction.commit().await.map_err(sorted);
+                let subscribe =
+                    async |c: &mut _| store.subscribe(c, &queue, consumer, now_ms()).await;
+                return self.connection.write(subscribe).await;
             }
             Some(Command::Cancel(queue)) => {
                 subscription.sources.retain(|s| s.name != queue);
@@ -138,18 +130,13 @@ impl Engine {
             .iter()
             .flat_map(|s| s.sources.iter().map(|s| s.name.clone()))
             .collect();
-        let mut transaction = self
-            .connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(sorted)?;
-        for queue in left.iter().filter(|queue| !kept.contains(*queue)) {
-            self.store
-                .unsubscribe(&mut transaction, queue, consumer)
-                .await
-                .map_err(sorted)?;
-        }
-        transaction.commit().await.map_err(sorted)
+        let unsubscribe = async |c: &mut SqliteConnection| {
+            for queue in left.iter().filter(|queue| !kept.contains(*queue)) {
+                store.unsubscribe(c, queue, consumer).await?;
+            }
+            Ok(())
+        };
+        self.connection.write(unsubscribe).await
     }
 }
 

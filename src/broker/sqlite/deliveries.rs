@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sqlx::SqliteConnection;
 
+use super::sql::limited;
 use super::store::{Result, Store, query, query_as, query_scalar};
 
 /// A message taken from a table.
@@ -41,11 +42,12 @@ impl Store {
         queue: &str,
         limit: usize,
     ) -> Result<Waiting> {
-        query_as(&self.sql.waiting)
+        let mut waiting: Waiting = query_as(&limited(&self.sql.waiting, limit))
             .bind(queue)
-            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
             .fetch_all(c)
-            .await
+            .await?;
+        waiting.truncate(limit);
+        Ok(waiting)
     }
 
     pub(super) async fn has_transient(
@@ -116,7 +118,6 @@ impl Store {
         c: &mut SqliteConnection,
         consumer: i64,
         messages: &[i64],
-        wall_clock: &str,
     ) -> Result<BTreeMap<i64, Taken>> {
         let list = ids(messages.iter().copied());
         let held: Vec<(i64, i64)> = query_as(&self.sql.hold)
@@ -126,7 +127,6 @@ impl Store {
             .await?;
         let rows: Vec<(i64, Vec<u8>)> = query_as(&self.sql.take)
             .bind(ids(held.iter().map(|(_, message)| *message)))
-            .bind(wall_clock)
             .fetch_all(c)
             .await?;
         let deliveries: HashMap<i64, i64> = held.into_iter().map(|(d, m)| (m, d)).collect();

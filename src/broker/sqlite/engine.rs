@@ -3,25 +3,24 @@
 //! It alone reads and writes, so there is nothing to lock in this process; between processes SQLite's write lock decides,
 //! and it is held for one batch at a time.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{debug, warn};
 
 use super::callers::next_command;
 use super::deliveries::Taken;
+use super::desk::Desk;
 use super::request::{Answer, Request, refuse_all};
 use super::schema::Tables;
 use super::sql::Sql;
-use super::state::{State, Work};
+use super::state::{Pending, State, Work};
 use super::store::Store;
 use crate::broker::base::Held;
 use crate::broker::delivery::Settlement;
-use crate::sqlite::{Kind, Location, OpenOptions, SqliteError, Watch, announce, open};
+use crate::sqlite::{Connection, Kind, Location, OpenOptions, SqliteError, Topic, Watch};
 
 /// Requests gathered into one transaction at most.
 const REQUESTS: usize = 128;
@@ -31,6 +30,11 @@ const SETTLEMENTS: usize = 1024;
 const RENEWALS_PER_LEASE: u32 = 5;
 /// How long to wait after a locked or full file before fetching and settling again.
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long to wait for more settlements than there are, so that one transaction takes many.
+const LINGER: Duration = Duration::from_millis(1);
+/// How long to be asleep at a time meanwhile. Nobody who settles has to wake this thread then.
+const NAP: Duration = Duration::from_micros(100);
 
 /// How often to see whether a full channel has room again.
 const LOOK_FOR_ROOM: Duration = Duration::from_millis(5);
@@ -50,8 +54,7 @@ enum End {
 /// The connection and all that hangs on it.
 #[derive(Debug)]
 pub(super) struct Engine {
-    pub(super) connection: SqliteConnection,
-    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
     pub(super) store: Store,
     pub(super) lease: Duration,
     watch: Watch,
@@ -82,17 +85,13 @@ impl Engine {
         lost: watch::Sender<Option<SqliteError>>,
         orphans: Orphans,
     ) -> Result<Self, SqliteError> {
-        let (mut connection, path) = open(location.path(), options).await?;
-        tables
-            .create(&mut connection)
-            .await
-            .map_err(|e| SqliteError::from_driver(&path, &e))?;
+        let mut connection = Connection::open(location.path(), options).await?;
+        tables.create(&mut connection).await?;
         // Unbounded because prefetch bounds how many deliveries can be settled.
         let (settle, settlements) = mpsc::unbounded_channel();
         Ok(Self {
+            watch: Watch::new(connection.file().path(), Topic::Messages)?,
             connection,
-            watch: Watch::new(&path)?,
-            path,
             store: Store {
                 sql: Sql::new(tables),
             },
@@ -106,6 +105,12 @@ impl Engine {
         })
     }
 
+    /// A desk for those who publish.
+    pub(super) fn desk(&self, options: OpenOptions) -> Desk {
+        let put = Arc::clone(&self.store.sql.put_now);
+        Desk::new(self.connection.file().clone(), options, put)
+    }
+
     /// Runs until the broker is closed or dropped, or the file is lost.
     pub(super) async fn run(mut self) {
         let end = self.serve().await;
@@ -116,21 +121,21 @@ impl Engine {
             End::Closed(answer) => {
                 let result = self.give_back().await;
                 self.state.subscriptions.clear();
-                let _ = self.connection.close().await;
-                announce(&self.path);
+                self.connection.announce(Topic::Messages);
+                self.connection.close().await;
                 if let Some(answer) = answer {
                     let _ = answer.send(result);
                 }
             }
             End::Lost(error) => {
-                debug!(file = %self.path.display(), %error, "connection lost");
+                debug!(file = %self.connection.file().path().display(), %error, "connection lost");
                 self.state.subscriptions.clear();
                 *self.orphans.lock().unwrap_or_else(PoisonError::into_inner) = self.state.orphans();
                 let _ = self.lost.send(Some(error.clone()));
                 while let Ok(request) = self.requests.try_recv() {
                     request.refuse(&error);
                 }
-                let _ = self.connection.close().await;
+                self.connection.close().await;
             }
         }
     }
@@ -202,17 +207,42 @@ impl Engine {
                 }
             }
         }
-        while self.state.pending.len() < SETTLEMENTS {
-            let Ok(settlement) = self.settlements.try_recv() else {
-                break;
-            };
-            self.state.settle(&settlement);
+        self.take_settlements();
+        if work.requests.is_empty() && !work.renew {
+            self.linger();
         }
         if !self.state.pending.is_empty() {
             // What is settled makes room for more.
             work.fetch = true;
         }
         None
+    }
+
+    fn take_settlements(&mut self) {
+        while self.state.pending.len() < SETTLEMENTS {
+            let Ok(settlement) = self.settlements.try_recv() else {
+                break;
+            };
+            self.state.settle(&settlement);
+        }
+    }
+
+    /// Lets settlements gather until all that is out is settled, or no more come: a transaction for each would leave no
+    /// time for anything else. Nobody waits for one that comes alone.
+    fn linger(&mut self) {
+        let until = Instant::now() + LINGER;
+        loop {
+            let there = self.state.pending.len();
+            let is_enough = there >= SETTLEMENTS || self.state.held.is_empty();
+            if there == 0 || is_enough || Instant::now() >= until {
+                return;
+            }
+            std::thread::sleep(NAP);
+            self.take_settlements();
+            if self.state.pending.len() == there {
+                return;
+            }
+        }
     }
 
     /// What a failure means: the end, or a pause.
@@ -227,7 +257,7 @@ impl Engine {
                 format!("the lease on held messages could not be renewed in time: {error}"),
             )));
         }
-        warn!(file = %self.path.display(), %error, "will try again");
+        warn!(file = %self.connection.file().path().display(), %error, "will try again");
         self.state.pause_until = Some(now + PAUSE);
         None
     }
@@ -254,7 +284,7 @@ impl Engine {
                 return Ok(());
             }
         }
-        if let Err(error) = self.watch.check() {
+        if let Err(error) = self.connection.file().check() {
             refuse_all(requests, &error);
             return Err(error);
         }
@@ -264,16 +294,15 @@ impl Engine {
             Vec::new()
         };
         let mut done = Vec::with_capacity(requests.len());
-        let path = self.path.clone();
         let result = self
             .transaction(&pending, &mut requests, &mut done, fetch, work.renew)
-            .await
-            .map_err(|e| e.sorted(&path));
+            .await;
         match result {
             Ok(batches) => {
                 self.state.pause_until = None;
-                if !pending.is_empty() || !done.is_empty() {
-                    announce(&self.path);
+                // Nobody waits for an ack.
+                if !done.is_empty() || pending.iter().any(Pending::gives_back) {
+                    self.connection.announce(Topic::Messages);
                 }
                 for done in done {
                     self.answer(done);
@@ -301,26 +330,17 @@ impl Engine {
             self.state.settle(&settlement);
         }
         let pending = std::mem::take(&mut self.state.pending);
-        let path = self.path.clone();
         if !pending.is_empty() {
             self.transaction(&pending, &mut Vec::new(), &mut Vec::new(), false, false)
-                .await
-                .map_err(|e| e.sorted(&path))?;
+                .await?;
         }
         let Some(consumer) = self.state.consumer.take() else {
             return Ok(());
         };
-        let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
-        let mut transaction = self
-            .connection
-            .begin_with("BEGIN IMMEDIATE")
+        let store = &self.store;
+        self.connection
+            .write(async |c| store.remove_consumer(c, consumer).await)
             .await
-            .map_err(sorted)?;
-        self.store
-            .remove_consumer(&mut transaction, consumer)
-            .await
-            .map_err(sorted)?;
-        transaction.commit().await.map_err(sorted)
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn take_for(
         let mut messages = if no_ack {
             store.take_for_good(c, &messages).await?
         } else {
-            store.take(c, consumer, &messages, &wall_clock()).await?
+            store.take(c, consumer, &messages).await?
         };
         channel -= messages.len();
         for (source, id) in picked {
@@ -64,13 +64,6 @@ pub(super) async fn take_for(
     }
     debug_assert!(taken.len() <= BATCH, "no more than one batch is taken");
     Ok((taken, more))
-}
-
-/// The local time as SQLAlchemy writes it; kombu stamps what it takes in this way.
-pub(super) fn wall_clock() -> String {
-    jiff::Zoned::now()
-        .strftime("%Y-%m-%d %H:%M:%S.%6f")
-        .to_string()
 }
 
 /// Reads a payload.

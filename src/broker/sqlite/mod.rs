@@ -1,8 +1,9 @@
 //! The embedded broker: one SQLite file, shared by any number of processes on one machine, Python's among them.
 //!
 //! `schema.rs` has the tables, `sql.rs` the statements, `store.rs` and its neighbours what is done with them, `engine.rs`
-//! the task that does it, on a thread of its own. Mirrors `kombu.transport.sqlalchemy`, whose tables it uses, and adds what that transport lacks: acks with leases,
-//! priorities, broadcasts, and consumers that wake within milliseconds.
+//! the task that does it, on a thread of its own; at the `desk.rs` a small message is put without it. Mirrors
+//! `kombu.transport.sqlalchemy`, whose tables it uses, and adds what that transport lacks: acks with leases, priorities,
+//! broadcasts, and consumers that wake within milliseconds.
 //!
 //! - **Delivery.** A message that is held is invisible to all others, Python consumers included. It comes back, marked
 //!   redelivered and in its old place, when its holder gives it back, closes, dies (noticed within seconds on the same
@@ -27,6 +28,7 @@ mod adopt;
 mod callers;
 mod consumers;
 mod deliveries;
+mod desk;
 mod engine;
 mod fetch;
 mod process;
@@ -49,6 +51,7 @@ use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
+use self::desk::Desk;
 use self::engine::{Engine, Orphans};
 use self::request::Request;
 use self::schema::Tables;
@@ -101,6 +104,7 @@ const REQUESTS: usize = 256;
 pub(super) struct SqliteBroker {
     uri: String,
     requests: mpsc::Sender<Request>,
+    desk: Desk,
     lost: watch::Receiver<Option<SqliteError>>,
     orphans: Orphans,
     deadline: Duration,
@@ -157,18 +161,19 @@ pub(super) async fn connect(
         .await
         {
             Ok(engine) => {
-                let _ = opened.send(Ok(()));
+                let _ = opened.send(Ok(engine.desk(open)));
                 engine.run().await;
             }
             Err(error) => drop(opened.send(Err(error))),
         }
     })?;
-    open_result
+    let desk = open_result
         .await
         .map_err(|_| BrokerError::connection("the SQLite thread ended early"))??;
     Ok(Arc::new(SqliteBroker {
         uri: url.reveal().to_owned(),
         requests,
+        desk,
         lost,
         orphans,
         deadline: lock_timeout + SLACK,
@@ -291,6 +296,11 @@ impl Broker for SqliteBroker {
                 .routing_key
                 .clone_from(&destination.routing_key);
         }
+        if !self.requests.is_closed()
+            && let Some(routed) = self.desk.publish(&batch).await
+        {
+            return Ok(routed);
+        }
         self.ask(|answer| Request::Publish(batch, answer)).await
     }
 
@@ -342,6 +352,7 @@ impl Broker for SqliteBroker {
     }
 
     async fn close(&self) -> Result<(), BrokerError> {
+        self.desk.close().await;
         let result = self.ask(Request::Close).await;
         let thread = self.thread.lock().await.take();
         let Some(thread) = thread else {

@@ -6,9 +6,21 @@ use sqlx::SqliteConnection;
 
 use super::process::Process;
 use super::routing::matches;
-use super::store::{Result, Store, query, query_as};
+use super::sql::{PUT_ROWS, several};
+use super::store::{Result, Store, query, query_as, query_scalar};
 use crate::broker::base::{Destination, Routed};
 use crate::protocol::{ExchangeType, Message, envelope};
+
+/// Where messages for a queue go.
+enum Place {
+    /// Into our own table, for so many milliseconds.
+    Transient(i64),
+    /// Into kombu's; these do.
+    Plain {
+        queue_id: i64,
+        payloads: Vec<String>,
+    },
+}
 
 impl Store {
     pub(super) async fn publish(
@@ -19,7 +31,7 @@ impl Store {
     ) -> Result<Vec<Routed>> {
         // Looked up once per batch, since nobody else can change them within the transaction.
         let mut bindings: HashMap<&str, Vec<(String, String)>> = HashMap::new();
-        let mut passing: HashMap<String, Option<i64>> = HashMap::new();
+        let mut places: HashMap<String, Place> = HashMap::new();
         let mut routed = Vec::with_capacity(batch.len());
         for (destination, message) in batch {
             let queues: Vec<String> = if destination.exchange.is_empty() {
@@ -54,9 +66,23 @@ impl Store {
                 let payload = envelope::encode(message);
                 for queue in &queues {
                     let listeners = listening.get(queue).map_or(&[][..], Vec::as_slice);
-                    receivers += self
-                        .put(c, &mut passing, queue, listeners, &payload, now)
-                        .await?;
+                    if !places.contains_key(queue) {
+                        places.insert(queue.clone(), self.place(c, queue).await?);
+                    }
+                    match places.get_mut(queue) {
+                        Some(Place::Transient(ttl)) => {
+                            let deadline = now + *ttl;
+                            receivers += self
+                                .put_transient(c, queue, listeners, &payload, deadline)
+                                .await?;
+                        }
+                        Some(Place::Plain { payloads, .. }) => {
+                            payloads.push(payload.clone());
+                            // Only one of them gets it.
+                            receivers += u64::from(!listeners.is_empty());
+                        }
+                        None => {}
+                    }
                 }
             }
             let receivers = is_broadcast.then_some(receivers);
@@ -65,57 +91,86 @@ impl Store {
                 receivers,
             });
         }
+        for place in places.into_values() {
+            if let Place::Plain { queue_id, payloads } = place {
+                self.put(c, queue_id, payloads).await?;
+            }
+        }
         Ok(routed)
     }
 
-    /// Puts a message into a queue; a transient one gets a copy for each listener of a broadcast. Returns how many of
+    /// Where messages for a queue go. kombu creates a queue with its first message as well.
+    async fn place(&self, c: &mut SqliteConnection, queue: &str) -> Result<Place> {
+        let place: (Option<i64>, Option<i64>) = query_as(&self.sql.queue_place)
+            .bind(queue)
+            .fetch_one(&mut *c)
+            .await?;
+        let queue_id = match place {
+            (_, Some(ttl)) => return Ok(Place::Transient(ttl)),
+            (Some(id), None) => id,
+            (None, None) => {
+                let add = query_scalar(&self.sql.add_queue).bind(queue);
+                add.fetch_one(c).await?
+            }
+        };
+        Ok(Place::Plain {
+            queue_id,
+            payloads: Vec::new(),
+        })
+    }
+
+    /// Puts a message into a queue of our own table, with a copy for each listener of a broadcast. Returns how many of
     /// the listeners will get it.
-    async fn put(
+    async fn put_transient(
         &self,
         c: &mut SqliteConnection,
-        passing: &mut HashMap<String, Option<i64>>,
         queue: &str,
         listeners: &[i64],
         payload: &str,
-        now: i64,
+        deadline: i64,
     ) -> Result<u64> {
-        if !passing.contains_key(queue) {
-            let found = self.passing(c, queue).await?;
-            let ttl = found.and_then(|(transient, ttl)| transient.then_some(ttl));
-            passing.insert(queue.to_owned(), ttl);
-        }
-        if let Some(ttl) = passing[queue] {
-            for listener in listeners {
-                query(&self.sql.put_copy)
-                    .bind(queue)
-                    .bind(payload)
-                    .bind(now + ttl)
-                    .bind(listener)
-                    .execute(&mut *c)
-                    .await?;
-            }
-            if listeners.is_empty() {
-                // It waits for the first who listens.
-                query(&self.sql.put_transient)
-                    .bind(queue)
-                    .bind(payload)
-                    .bind(now + ttl)
-                    .execute(c)
-                    .await?;
-            }
-            return Ok(listeners.len() as u64);
-        }
-        let put = || query(&self.sql.put).bind(queue).bind(payload);
-        if put().execute(&mut *c).await?.rows_affected() == 0 {
-            // kombu creates the queue with its first message as well.
-            query(&self.sql.create_queue)
+        for listener in listeners {
+            query(&self.sql.put_copy)
                 .bind(queue)
+                .bind(payload)
+                .bind(deadline)
+                .bind(listener)
                 .execute(&mut *c)
                 .await?;
-            put().execute(c).await?;
         }
-        // Only one of them gets it.
-        Ok(u64::from(!listeners.is_empty()))
+        if listeners.is_empty() {
+            // It waits for the first who listens.
+            query(&self.sql.put_transient)
+                .bind(queue)
+                .bind(payload)
+                .bind(deadline)
+                .execute(c)
+                .await?;
+        }
+        Ok(listeners.len() as u64)
+    }
+
+    /// Puts messages into one of kombu's queues, in this order.
+    async fn put(
+        &self,
+        c: &mut SqliteConnection,
+        queue_id: i64,
+        payloads: Vec<String>,
+    ) -> Result<()> {
+        let mut left = payloads.len();
+        let mut payloads = payloads.into_iter();
+        for rows in PUT_ROWS {
+            while left >= rows {
+                left -= rows;
+                let sql = several(&self.sql.put, rows);
+                let mut put = query(&sql).bind(queue_id);
+                for payload in payloads.by_ref().take(rows) {
+                    put = put.bind(payload);
+                }
+                put.execute(&mut *c).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The consumers that listen to each of the queues and are believed to live.

@@ -7,8 +7,8 @@ use crate::sqlite::SqliteError;
 impl Engine {
     /// Answers a request that needs no write; gives the others back.
     pub(super) async fn answer_from_reading(&mut self, request: Request) -> Option<Request> {
-        let path = &self.path;
-        let sorted = |e: sqlx::Error| SqliteError::from_driver(path, &e);
+        let path = self.connection.file().path().to_owned();
+        let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
         let c = &mut self.connection;
         let done = match request {
             Request::Length(name, answer) => match self.store.length(c, &name).await {
@@ -45,8 +45,8 @@ impl Engine {
 
     /// Whether there is something to fetch, without taking the write lock.
     pub(super) async fn something_waits(&mut self) -> Result<bool, SqliteError> {
-        let path = &self.path;
-        let sorted = |e: sqlx::Error| SqliteError::from_driver(path, &e);
+        let path = self.connection.file().path().to_owned();
+        let sorted = |e: sqlx::Error| SqliteError::from_driver(&path, &e);
         let consumer = self.state.consumer.unwrap_or_default();
         for subscription in &self.state.subscriptions {
             for source in &subscription.sources {

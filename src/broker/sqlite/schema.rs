@@ -15,10 +15,10 @@
 //! Messages wait in the order of an index over (queue, priority, id). The priority is read from the payload, so that
 //! it counts for what Python sends too. A message that comes back keeps its id, and with it its place.
 
-use sqlx::{Connection as _, Executor as _, SqliteConnection};
+use sqlx::{Executor as _, SqliteConnection};
 
 use crate::protocol::{Map, Value};
-use crate::sqlite::{Kind, SqliteError, is_identifier};
+use crate::sqlite::{Connection, Kind, SqliteError, is_identifier};
 
 /// The priority of a message, 0 (the default, most urgent) to 9. Unreadable payloads have 0, to be set aside soon.
 const PRIORITY: &str = "CASE WHEN typeof(payload) = 'text' AND json_valid(payload) THEN \
@@ -78,24 +78,25 @@ impl Tables {
     }
 
     /// Creates what is missing.
-    pub(super) async fn create(&self, connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    pub(super) async fn create(&self, connection: &mut Connection) -> Result<(), SqliteError> {
         // The last object that CREATE makes: if it is there, all are, and no lock needs to be waited for.
-        let (there,): (i64,) =
-            sqlx::query_as("SELECT count(*) FROM sqlite_master WHERE name IN (?, ?)")
+        let there: sqlx::Result<i64> =
+            sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name IN (?, ?)")
                 .bind(format!("{}ready", self.ours))
                 .bind(&self.message)
-                .fetch_one(&mut *connection)
-                .await?;
-        if there == 2 {
+                .fetch_one(&mut **connection)
+                .await;
+        if there.map_err(|e| connection.sorted(&e))? == 2 {
             return Ok(());
         }
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        for statement in CREATE {
-            transaction
-                .execute(sqlx::AssertSqlSafe(self.fill(statement)))
-                .await?;
-        }
-        transaction.commit().await
+        let create = async |c: &mut SqliteConnection| {
+            for statement in CREATE {
+                let statement = sqlx::AssertSqlSafe(self.fill(statement));
+                c.execute(statement).await?;
+            }
+            Ok(())
+        };
+        connection.write(create).await
     }
 }
 

@@ -1,4 +1,7 @@
 //! The statements. Lists of ids are passed as JSON arrays: one statement, prepared once, whatever their number.
+//!
+//! Where a parameter decides on the order (`= ?1 … ORDER BY`) or on a limit, SQLite plans the statement anew whenever it is
+//! bound, since the plan may hold for one value only. `?1 || ''` is the same text, and no parameter to the planner.
 
 use std::sync::Arc;
 
@@ -30,15 +33,18 @@ statements! {
     // Queues and bindings.
     queue_exists = "SELECT EXISTS (SELECT 1 FROM {q} WHERE name = ?1)";
     create_queue = "INSERT INTO {q} (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
+    add_queue = "INSERT INTO {q} (name) VALUES (?1) RETURNING id";
     drop_queue = "DELETE FROM {q} WHERE name = ?1";
     queue_names = "SELECT name FROM {q} WHERE name IS NOT NULL UNION SELECT name FROM {o}queue ORDER BY 1";
     binding_exists = "SELECT EXISTS (SELECT 1 FROM {o}binding WHERE exchange = ?1 AND queue = ?2 AND routing_key = ?3)";
     bind = "INSERT INTO {o}binding (exchange, queue, routing_key) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     unbind_queue = "DELETE FROM {o}binding WHERE queue = ?1";
-    bindings = "SELECT queue, routing_key FROM {o}binding WHERE exchange = ?1 ORDER BY queue";
+    bindings = "SELECT queue, routing_key FROM {o}binding WHERE exchange = ?1 || '' ORDER BY queue";
 
     // Queues that end with their consumers.
     passing_queue = "SELECT transient, message_ttl FROM {o}queue WHERE name = ?1";
+    /// Where the messages of a queue go: the row of kombu's queue, and how long they live in our own table if they go there.
+    queue_place = "SELECT (SELECT id FROM {q} WHERE name = ?1), (SELECT message_ttl FROM {o}queue WHERE name = ?1 AND transient = 1)";
     declare_passing = "INSERT INTO {o}queue (name, transient, auto_delete, lifetime, message_ttl, deadline) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET transient = excluded.transient, \
         auto_delete = excluded.auto_delete, lifetime = excluded.lifetime, message_ttl = excluded.message_ttl, \
@@ -67,10 +73,15 @@ statements! {
     purge_overdue_transient = "DELETE FROM {o}transient WHERE deadline < ?1";
 
     // Messages of kombu's tables.
-    put = "INSERT INTO {m} (visible, payload, version, queue_id) SELECT 1, ?2, 1, id FROM {q} WHERE name = ?1";
+    /// One row; [`several`] makes more of it.
+    put = "INSERT INTO {m} (visible, payload, version, queue_id) VALUES (1, ?2, 1, ?1)";
+    put_now = "INSERT INTO {m} (visible, payload, version, queue_id) SELECT 1, ?2, 1, id FROM {q} WHERE name = ?1 \
+        AND NOT EXISTS (SELECT 1 FROM {o}queue WHERE name = ?1 AND transient = 1)";
+    /// [`limited`] ends it.
     waiting = "SELECT id, {priority} FROM {m} WHERE queue_id = (SELECT id FROM {q} WHERE name = ?1) AND visible = 1 \
-        ORDER BY {priority}, id LIMIT ?2";
-    take = "UPDATE {m} SET visible = 0, timestamp = ?2, version = version + 1 \
+        ORDER BY {priority}, id";
+    // kombu stamps what it takes, too, and never looks at the stamp; two of its indexes would have to follow.
+    take = "UPDATE {m} SET visible = 0, version = version + 1 \
         WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id, CAST(payload AS BLOB)";
     take_for_good = "DELETE FROM {m} WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id, CAST(payload AS BLOB)";
     count = "SELECT count(*) FROM {m} WHERE queue_id = (SELECT id FROM {q} WHERE name = ?1) AND visible = 1";
@@ -91,7 +102,7 @@ statements! {
     is_message = "SELECT EXISTS (SELECT 1 FROM {m} WHERE id = ?1 AND CASE WHEN typeof(payload) = 'text' AND json_valid(payload) \
         THEN json_extract(payload, '$.properties.delivery_tag') END = ?2)";
     adopt_held = "UPDATE {o}unacked SET consumer = ?4 WHERE delivery = ?1 AND message_id = ?2 AND consumer = ?3";
-    take_again = "UPDATE {m} SET visible = 0, timestamp = ?2, version = version + 1 WHERE id = ?1 AND visible = 1";
+    take_again = "UPDATE {m} SET visible = 0, version = version + 1 WHERE id = ?1 AND visible = 1";
     hold_again = "INSERT OR REPLACE INTO {o}unacked (delivery, message_id, consumer) VALUES (?1, ?2, ?3)";
     release_held = "DELETE FROM {o}unacked WHERE delivery IN (SELECT value FROM json_each(?1))";
     count_unacked = "SELECT count(*) FROM {o}unacked";
@@ -114,6 +125,25 @@ statements! {
         JOIN {o}consumer AS c ON c.id = s.consumer WHERE s.queue IN (SELECT value FROM json_each(?1))";
 }
 
+/// Messages that are put by one statement, most first. To hand a statement to the driver's thread takes as long as to put
+/// several messages.
+pub(super) const PUT_ROWS: [usize; 4] = [64, 16, 4, 1];
+
+/// [`Sql::put`] for as many rows: the queue is `?1`, the payloads are `?2` and so on.
+pub(super) fn several(put: &str, rows: usize) -> Arc<str> {
+    let mut sql = put.to_owned();
+    for row in 1..rows {
+        sql.push_str(&format!(", (1, ?{}, 1, ?1)", row + 2));
+    }
+    sql.into()
+}
+
+/// A statement that answers with at least so many rows, if they are there; up to twice as many, so that there are few
+/// statements to prepare.
+pub(super) fn limited(sql: &str, rows: usize) -> Arc<str> {
+    format!("{sql} LIMIT {}", rows.next_power_of_two()).into()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -122,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::Map;
-    use crate::sqlite::{Durability, OpenOptions, open};
+    use crate::sqlite::{Connection, Durability, OpenOptions};
 
     /// Tables that are small by their nature: a row per connection, per mailbox, per queue.
     const SMALL: &[&str] = &["rcelery_consumer", "rcelery_queue", "kombu_queue", "c", "q"];
@@ -135,7 +165,7 @@ mod tests {
             lock_timeout: Duration::from_secs(4),
             durability: Durability::Process,
         };
-        let (mut connection, _) = open(&directory.path().join("f.db"), &options)
+        let mut connection = Connection::open(&directory.path().join("f.db"), &options)
             .await
             .unwrap();
         let tables = Tables::from_options(&Map::new()).unwrap();

@@ -41,6 +41,13 @@ pub(super) struct Pending {
     out: Out,
 }
 
+impl Pending {
+    /// Whether its message waits again, for others too.
+    pub(super) fn gives_back(&self) -> bool {
+        matches!(self.how, Settle::Requeue | Settle::Restore)
+    }
+}
+
 /// What the engine remembers.
 #[derive(Debug, Default)]
 pub(super) struct State {
