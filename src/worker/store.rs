@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -48,7 +49,51 @@ impl Then {
 
 /// The writing end. Metas are stored in the order in which they are handed in.
 #[derive(Debug, Clone)]
-pub(super) struct Storer(mpsc::Sender<Entry>);
+pub(super) struct Storer {
+    entries: mpsc::Sender<Entry>,
+    desk: Arc<Desk>,
+}
+
+/// Where metas are stored, and how.
+#[derive(Debug)]
+struct Desk {
+    backend: Arc<dyn Backend>,
+    retry: Retry,
+    give_up: CancellationToken,
+    /// Metas that are handed in and not stored yet.
+    pending: AtomicUsize,
+}
+
+/// One of [`Desk::pending`], until it is dropped.
+struct Pending<'d>(&'d Desk);
+
+impl Desk {
+    /// A place at a desk where nobody is; none if others are served or wait.
+    fn alone(&self) -> Option<Pending<'_>> {
+        let free = self
+            .pending
+            .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed);
+        free.is_ok().then_some(Pending(self))
+    }
+
+    fn one_more(&self) -> Pending<'_> {
+        self.pending.fetch_add(1, Ordering::AcqRel);
+        Pending(self)
+    }
+
+    async fn persist(
+        &self,
+        metas: &[ResultMeta],
+    ) -> Result<Vec<Result<Stored, BackendError>>, BackendError> {
+        persist(&*self.backend, metas, self.retry, &self.give_up).await
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.0.pending.fetch_sub(1, Ordering::AcqRel);
+    }
+}
 
 /// What is handed in.
 #[expect(
@@ -85,10 +130,17 @@ impl Storer {
         give_up: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (sender, receiver) = mpsc::channel(WAITING);
-        (
-            Self(sender),
-            write(backend, receiver, retry, finish, give_up),
-        )
+        let desk = Arc::new(Desk {
+            backend,
+            retry,
+            give_up,
+            pending: AtomicUsize::new(0),
+        });
+        let storer = Self {
+            entries: sender,
+            desk: Arc::clone(&desk),
+        };
+        (storer, write(desk, receiver, finish))
     }
 
     /// Stores a meta and waits until that is done.
@@ -96,7 +148,28 @@ impl Storer {
     /// # Errors
     /// `Protocol` if the value has no wire form, else what the back end says once trying again is over.
     pub(super) async fn store(&self, meta: ResultMeta) -> Result<Stored, BackendError> {
+        // Where it is the only one there is nothing to gather, and nothing that it could overtake.
+        if !self.entries.is_closed()
+            && let Some(_pending) = self.desk.alone()
+        {
+            let stored = self.desk.persist(std::slice::from_ref(&meta)).await?;
+            return stored.into_iter().next().unwrap_or_else(unanswered);
+        }
         self.begin(meta).await.await
+    }
+
+    /// Hands an entry in; waits for room.
+    async fn send(&self, meta: ResultMeta, then: Then) -> Result<(), (ResultMeta, Then)> {
+        // Whoever hands in may be cut off while there is no room.
+        let pending = self.desk.one_more();
+        match self.entries.send(Entry::Store(meta, then)).await {
+            Err(mpsc::error::SendError(Entry::Store(meta, then))) => Err((meta, then)),
+            _ => {
+                // It ends with the entry.
+                std::mem::forget(pending);
+                Ok(())
+            }
+        }
     }
 
     /// Hands a meta in, and waits for room only; whatever is handed in later is stored later. The future that it returns
@@ -106,7 +179,7 @@ impl Storer {
         meta: ResultMeta,
     ) -> impl Future<Output = Result<Stored, BackendError>> + use<> {
         let (done, stored) = oneshot::channel();
-        let sent = self.0.send(Entry::Store(meta, Then::Tell(done))).await;
+        let sent = self.send(meta, Then::Tell(done)).await;
         async move {
             let gone = || BackendError::connection("the worker is shutting down");
             sent.map_err(|_| gone())?;
@@ -117,7 +190,7 @@ impl Storer {
     /// Waits until everything that was handed in before is stored, or given up.
     pub(super) async fn flush(&self) {
         let (done, stored) = oneshot::channel();
-        if self.0.send(Entry::Flush(done)).await.is_ok() {
+        if self.entries.send(Entry::Flush(done)).await.is_ok() {
             // Its answer has no news.
             let _ = stored.await;
         }
@@ -125,12 +198,7 @@ impl Storer {
 
     /// Stores a meta in its turn, without waiting for it.
     pub(super) async fn post(&self, meta: ResultMeta) {
-        if self
-            .0
-            .send(Entry::Store(meta, Then::Nothing))
-            .await
-            .is_err()
-        {
+        if self.send(meta, Then::Nothing).await.is_err() {
             tracing::debug!("a state was not stored: the worker is shutting down");
         }
     }
@@ -141,8 +209,7 @@ impl Storer {
         meta: ResultMeta,
         then: impl FnOnce(ResultMeta, Result<Stored, BackendError>) + Send + 'static,
     ) {
-        let entry = Entry::Store(meta, Then::Call(Box::new(then)));
-        if let Err(mpsc::error::SendError(Entry::Store(meta, then))) = self.0.send(entry).await {
+        if let Err((meta, then)) = self.send(meta, Then::Call(Box::new(then))).await {
             then.done(
                 meta,
                 Err(BackendError::connection("the worker is shutting down")),
@@ -151,13 +218,13 @@ impl Storer {
     }
 }
 
-async fn write(
-    backend: Arc<dyn Backend>,
-    mut waiting: mpsc::Receiver<Entry>,
-    retry: Retry,
-    finish: CancellationToken,
-    give_up: CancellationToken,
-) {
+fn unanswered() -> Outcome {
+    Err(BackendError::server(
+        "the back end did not say what became of it",
+    ))
+}
+
+async fn write(desk: Arc<Desk>, mut waiting: mpsc::Receiver<Entry>, finish: CancellationToken) {
     let mut batch: Vec<Entry> = Vec::with_capacity(BATCH);
     loop {
         let received = tokio::select! {
@@ -184,17 +251,16 @@ async fn write(
                 Entry::Flush(done) => flushed.push(done),
             }
         }
+        let _pending: Vec<_> = metas.iter().map(|_| Pending(&desk)).collect();
         superseded(&mut metas, &mut thens);
-        let outcomes = persist(&*backend, &metas, retry, &give_up).await;
+        let outcomes = desk.persist(&metas).await;
         let unstored = outcomes.as_ref().err().map(ToString::to_string);
         let mut outcomes = outcomes.unwrap_or_default().into_iter();
         for (meta, then) in metas.into_iter().zip(thens) {
             let outcome = match (&unstored, outcomes.next()) {
                 (None, Some(outcome)) => outcome,
                 (Some(error), _) => Err(BackendError::connection(error.clone())),
-                (None, None) => Err(BackendError::server(
-                    "the back end did not say what became of it",
-                )),
+                (None, None) => unanswered(),
             };
             // The writer goes on for all others, whatever one of them does.
             let then = std::panic::AssertUnwindSafe(|| then.done(meta, outcome));
