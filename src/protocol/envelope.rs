@@ -4,8 +4,7 @@
 
 use std::fmt::Write as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64_simd::STANDARD;
 use bytes::Bytes;
 
 use super::codec::json;
@@ -16,7 +15,7 @@ use super::{DeliveryInfo, Map, Message, Properties, ProtocolError, Value};
 pub fn encode(message: &Message) -> String {
     let mut out = String::with_capacity(message.body.len() / 3 * 4 + 1024);
     out.push_str("{\"body\":\"");
-    STANDARD.encode_string(&message.body, &mut out);
+    STANDARD.encode_append(&message.body, &mut out);
     out.push_str("\",\"content-encoding\":");
     json::write_str(&mut out, &message.content_encoding);
     out.push_str(",\"content-type\":");
@@ -71,7 +70,7 @@ fn write_properties(out: &mut String, message: &Message) {
 #[must_use]
 pub fn to_value(message: &Message) -> Value {
     Value::from([
-        ("body", STANDARD.encode(&message.body).into()),
+        ("body", STANDARD.encode_to_string(&message.body).into()),
         ("content-encoding", message.content_encoding.as_str().into()),
         ("content-type", message.content_type.as_str().into()),
         ("headers", message.headers.clone().into()),
@@ -182,7 +181,7 @@ pub fn decode(bytes: &[u8]) -> Result<Message, ProtocolError> {
     let is_base64 = body_encoding.as_str() == Some("base64");
     let body = match (text.or(body.as_str()), &body) {
         (Some(text), _) if is_base64 => STANDARD
-            .decode(text)
+            .decode_to_vec(text)
             .map(Bytes::from)
             .map_err(|e| ProtocolError::decode("body", e))?,
         (Some(text), _) => Bytes::copy_from_slice(text.as_bytes()),

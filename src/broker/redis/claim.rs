@@ -1,12 +1,14 @@
 //! Taking messages without a script: Lua copies each of them twice, and hashes every byte of both copies.
 //!
-//! The end of a list is read; then one transaction records each of these messages and removes it from the list, if it is
-//! still there. That takes half of the server's time where a worker is alone with its queue. Where another consumer was
-//! faster a record goes again; only a crash in between leaves it, to be delivered once more. And the server has walked
-//! through the list in vain, so all of this is for those who are alone: what others take is left to the script.
+//! The end of a list is read; then one transaction records each of these messages and removes them from the list, if they
+//! are still there. That takes half of the server's time where a worker is alone with its queue. Where another consumer was
+//! faster the records go again; only a crash in between leaves them, to be delivered once more. So all of this is for those
+//! who are alone: what others take is left to the script.
 
+use std::io::Write as _;
 use std::time::Duration;
 
+use redis::RedisWrite as _;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -14,6 +16,7 @@ use super::consume::{Arrived, Subscription};
 use super::keeper::hint_ttl;
 use super::ledger::{Ours, Score};
 use super::options::QueueOrder;
+use super::scripts::{TRIM, eval};
 use crate::broker::BrokerError;
 use crate::protocol::codec::json;
 
@@ -26,6 +29,9 @@ const MANY: usize = 32;
 /// More lists than that are left to the script: each has to be asked for its length.
 const LISTS: usize = 16;
 
+/// So many messages are removed by looking at the first and the last; of fewer, each is sent back to be removed.
+const TRIMMED: usize = 8;
+
 /// Messages of one transaction, and about how many bytes.
 const TOGETHER: usize = 256;
 const BYTES: usize = 4 << 20;
@@ -33,7 +39,7 @@ const BYTES: usize = 4 << 20;
 /// How long a queue is left to the script after another consumer was seen there: at first, and after many times.
 const SHARED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(300)];
 
-/// Entries that the server may have to walk through, should another consumer take all that was read: a tenth of a second.
+/// Entries that the server may have to walk through, should another consumer take what was read: a tenth of a second.
 const WALK: u64 = 4_000_000;
 
 /// What a subscription knows of the messages that it gets.
@@ -174,7 +180,7 @@ impl Subscription {
         let (Some(now), Some(first)) = (now, first) else {
             return Ok(None);
         };
-        let walk = lengths[first].saturating_mul(count as u64);
+        let walk = lengths[first].saturating_mul(count.min(TRIMMED) as u64);
         if consumers > 1 || walk > WALK {
             return Ok(None);
         }
@@ -243,7 +249,13 @@ impl Subscription {
             }
             let text = score.to_string();
             entries.arg(&tag);
-            entries.arg([b"[", &raw[..], b", \"\", ", &name, b"]"].concat());
+            let mut record = entries.writer_for_next_arg();
+            for part in [b"[", &raw[..], b", \"\", ", &name, b"]"] {
+                record
+                    .write_all(part)
+                    .expect("memory takes what is written");
+            }
+            drop(record);
             index.arg(&text).arg(&tag);
             hints.arg(&tag).arg(&text);
             ours.push((tag, score));
@@ -253,8 +265,17 @@ impl Subscription {
         for record in [entries, index, hints] {
             claim.add_command(record).ignore();
         }
-        for raw in &raws {
-            claim.cmd("LREM").arg(&list).arg(-1).arg(&raw[..]);
+        let is_trimmed = raws.len() >= TRIMMED;
+        if let [last, .., first] = &raws[..]
+            && is_trimmed
+        {
+            let mut trim = eval(TRIM, &[&list]);
+            trim.arg(&last[..]).arg(&first[..]).arg(raws.len());
+            claim.add_command(trim);
+        } else {
+            for raw in &raws {
+                claim.cmd("LREM").arg(&list).arg(-1).arg(&raw[..]);
+            }
         }
         let alive = Score::of(now).to_string();
         let ttl = hint_ttl(shared.options.visibility_timeout);
@@ -263,7 +284,11 @@ impl Subscription {
         for hint in [&keys.consumers, &held] {
             claim.cmd("EXPIRE").arg(hint).arg(ttl).ignore();
         }
-        let removed: Vec<i64> = shared.connection.run_all(&claim).await?;
+        let mut removed: Vec<i64> = shared.connection.run_all(&claim).await?;
+        if is_trimmed {
+            // All or none.
+            removed = vec![removed.first().copied().unwrap_or(0); raws.len()];
+        }
         let mut arrived = Vec::with_capacity(raws.len());
         let mut lost = Vec::new();
         for (((tag, score), raw), removed) in ours.into_iter().zip(raws).zip(removed) {

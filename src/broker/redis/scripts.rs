@@ -12,6 +12,7 @@ pub(super) const OVERDUE: &str = include_str!("overdue.lua");
 pub(super) const BURY: &str = include_str!("bury.lua");
 pub(super) const BIND: &str = include_str!("bind.lua");
 pub(super) const RELEASE: &str = include_str!("release.lua");
+pub(super) const TRIM: &str = include_str!("trim.lua");
 pub(super) const REWRAP: &str = include_str!("rewrap.lua");
 
 /// A script that runs often: the server is sent its digest, and its text only if it does not know that.
