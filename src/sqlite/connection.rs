@@ -94,10 +94,10 @@ impl Connection {
         // moment, and does not wait for that as other statements do.
         while let Err(e) = driver.execute("PRAGMA journal_mode = WAL").await {
             let error = sorted(e);
-            let is_late = Instant::now() >= deadline;
-            if error.kind != Kind::Locked || is_late {
+            let is_locked = error.kind == Kind::Locked;
+            if !is_locked || Instant::now() >= deadline {
                 let _ = driver.close().await;
-                return Err(if is_late { timed_out() } else { error });
+                return Err(if is_locked { timed_out() } else { error });
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -177,7 +177,6 @@ impl Connection {
             let Err(error) = begin.await else {
                 return Ok(());
             };
-            self.is_writing = false;
             let error = self.sorted(&error);
             if error.kind != Kind::Locked || Instant::now() >= deadline {
                 let _ = self.driver.execute(self.patience.clone()).await;

@@ -9,7 +9,7 @@ pub enum Kind {
     Config,
     /// The file or its directory may not be read or written by this user.
     AccessRefused,
-    /// Another process held the write lock for too long: try again.
+    /// Another process, or another thread of this one, held the write lock for too long: try again.
     Locked,
     /// No space is left: try again when there is.
     Full,

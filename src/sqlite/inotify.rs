@@ -36,6 +36,8 @@ mod linux {
     /// A commit is many writes, and while a file is busy there is one commit after the other: this long, they count as one.
     /// The longest pause is for when writes never end, when nobody is idle who would have to hear of each.
     const PAUSES: [Duration; 2] = [Duration::from_micros(500), Duration::from_millis(4)];
+    /// How long to pause while nobody waits. Who begins to looks by himself meanwhile.
+    const IDLE: Duration = Duration::from_millis(50);
     /// How long a small commit takes from its first write until it counts.
     const COMMIT: Duration = Duration::from_micros(50);
 
@@ -93,7 +95,12 @@ mod linux {
                 };
                 if written {
                     bump(&writes);
+                    let nobody = writes.receiver_count() == 0;
                     drop(writes);
+                    if nobody {
+                        std::thread::sleep(IDLE);
+                        continue;
+                    }
                     pause = if asked.elapsed() < longest {
                         (pause * 2).min(longest)
                     } else {

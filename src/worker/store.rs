@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -62,6 +62,8 @@ struct Desk {
     give_up: CancellationToken,
     /// Metas that are handed in and not stored yet.
     pending: AtomicUsize,
+    /// Who is served, so that nothing overtakes what is tried again.
+    turn: Mutex<()>,
 }
 
 /// One of [`Desk::pending`], until it is dropped.
@@ -69,11 +71,13 @@ struct Pending<'d>(&'d Desk);
 
 impl Desk {
     /// A place at a desk where nobody is; none if others are served or wait.
-    fn alone(&self) -> Option<Pending<'_>> {
+    fn alone(&self) -> Option<(Pending<'_>, MutexGuard<'_, ()>)> {
+        let turn = self.turn.try_lock().ok()?;
         let free = self
             .pending
             .compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed);
-        free.is_ok().then_some(Pending(self))
+        // Not made where it is not given: its end counts.
+        free.is_ok().then(|| (Pending(self), turn))
     }
 
     fn one_more(&self) -> Pending<'_> {
@@ -135,6 +139,7 @@ impl Storer {
             retry,
             give_up,
             pending: AtomicUsize::new(0),
+            turn: Mutex::new(()),
         });
         let storer = Self {
             entries: sender,
@@ -150,7 +155,7 @@ impl Storer {
     pub(super) async fn store(&self, meta: ResultMeta) -> Result<Stored, BackendError> {
         // Where it is the only one there is nothing to gather, and nothing that it could overtake.
         if !self.entries.is_closed()
-            && let Some(_pending) = self.desk.alone()
+            && let Some(_alone) = self.desk.alone()
         {
             let stored = self.desk.persist(std::slice::from_ref(&meta)).await?;
             return stored.into_iter().next().unwrap_or_else(unanswered);
@@ -242,6 +247,7 @@ async fn write(desk: Arc<Desk>, mut waiting: mpsc::Receiver<Entry>, finish: Canc
         let mut metas = Vec::with_capacity(batch.len());
         let mut thens = Vec::with_capacity(received);
         let mut flushed = Vec::new();
+        let turn = desk.turn.lock().await;
         for entry in batch.drain(..) {
             match entry {
                 Entry::Store(meta, then) => {
@@ -254,6 +260,7 @@ async fn write(desk: Arc<Desk>, mut waiting: mpsc::Receiver<Entry>, finish: Canc
         let _pending: Vec<_> = metas.iter().map(|_| Pending(&desk)).collect();
         superseded(&mut metas, &mut thens);
         let outcomes = desk.persist(&metas).await;
+        drop(turn);
         let unstored = outcomes.as_ref().err().map(ToString::to_string);
         let mut outcomes = outcomes.unwrap_or_default().into_iter();
         for (meta, then) in metas.into_iter().zip(thens) {
@@ -364,7 +371,38 @@ async fn last_try(give_up: &CancellationToken) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::{self, Options};
     use crate::protocol::{State, Value};
+
+    #[tokio::test]
+    async fn a_desk_where_somebody_waits_has_no_free_place() {
+        let desk = Desk {
+            backend: backend::connect("disabled://", &Options::default())
+                .await
+                .unwrap(),
+            retry: Retry {
+                on: false,
+                max: None,
+                base: Duration::ZERO,
+                longest: Duration::ZERO,
+            },
+            give_up: CancellationToken::new(),
+            pending: AtomicUsize::new(0),
+            turn: Mutex::new(()),
+        };
+        let waits = desk.one_more();
+        for _ in 0..3 {
+            assert!(desk.alone().is_none());
+        }
+        drop(waits);
+        let place = desk.alone().expect("nobody waits");
+        assert!(desk.alone().is_none());
+        drop(place);
+        let served = desk.turn.try_lock();
+        assert!(desk.alone().is_none());
+        drop(served);
+        assert!(desk.alone().is_some());
+    }
 
     #[test]
     fn a_state_that_nobody_waits_for_gives_way_to_the_next() {

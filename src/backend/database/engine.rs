@@ -170,7 +170,9 @@ async fn all(
     requests: &mut Vec<Request>,
     done: &mut Vec<Done>,
 ) -> sqlx::Result<()> {
-    for request in requests.drain(..) {
+    // Those behind one that fails stay, to be refused with the same words.
+    requests.reverse();
+    while let Some(request) = requests.pop() {
         match request {
             Request::Store(rows, answer) => {
                 let result = store(&mut *c, schema, &rows).await;
@@ -298,28 +300,8 @@ async fn read(open: &mut Connection, schema: &Schema, request: Request) -> bool 
             reply(answer, found.map_err(sorted))
         }
         Request::Expire(tasks, groups, answer) => {
-            let mut expired = 0;
-            let result = async {
-                for (statement, before) in [
-                    (&schema.expire_tasks, tasks),
-                    (&schema.expire_groups, groups),
-                ] {
-                    // In steps, each of its own, so that others get to write in between.
-                    loop {
-                        let done = sqlx::query(sql(statement))
-                            .bind(before.as_str())
-                            .execute(&mut *c)
-                            .await?;
-                        if done.rows_affected() == 0 {
-                            break;
-                        }
-                        expired += done.rows_affected();
-                    }
-                }
-                Ok(())
-            }
-            .await;
-            reply(answer, result.map(|()| expired).map_err(sorted))
+            let expired = expire(open, schema, &tasks, &groups).await;
+            reply(answer, expired)
         }
         Request::Path(answer) => reply(answer, Ok(path)),
         // Gathered.
@@ -328,6 +310,32 @@ async fn read(open: &mut Connection, schema: &Schema, request: Request) -> bool 
         | Request::SaveGroup { .. }
         | Request::DeleteGroup(..) => false,
     }
+}
+
+/// Deletes what was done before, in steps of a transaction each, so that others get to write in between.
+async fn expire(
+    open: &mut Connection,
+    schema: &Schema,
+    tasks: &str,
+    groups: &str,
+) -> Result<u64, SqliteError> {
+    let mut expired = 0;
+    for (statement, before) in [
+        (&schema.expire_tasks, tasks),
+        (&schema.expire_groups, groups),
+    ] {
+        loop {
+            let step = async |c: &mut SqliteConnection| {
+                sqlx::query(sql(statement)).bind(before).execute(c).await
+            };
+            let rows = open.write(step).await?.rows_affected();
+            if rows == 0 {
+                break;
+            }
+            expired += rows;
+        }
+    }
+    Ok(expired)
 }
 
 fn reply<T>(answer: Answer<T>, result: Result<T, SqliteError>) -> bool {

@@ -29,8 +29,10 @@ const MANY: usize = 32;
 /// More lists than that are left to the script: each has to be asked for its length.
 const LISTS: usize = 16;
 
-/// So many messages are removed by looking at the first and the last; of fewer, each is sent back to be removed.
+/// So many messages are removed by looking at some of them; of fewer, each is sent back to be removed.
 const TRIMMED: usize = 8;
+/// How many of the oldest are looked at, which would be taken first; and the newest that was read.
+const LOOKED_AT: usize = 4;
 
 /// Messages of one transaction, and about how many bytes.
 const TOGETHER: usize = 256;
@@ -266,11 +268,14 @@ impl Subscription {
             claim.add_command(record).ignore();
         }
         let is_trimmed = raws.len() >= TRIMMED;
-        if let [last, .., first] = &raws[..]
+        if let [.., first] = &raws[..]
             && is_trimmed
         {
             let mut trim = eval(TRIM, &[&list]);
-            trim.arg(&last[..]).arg(&first[..]).arg(raws.len());
+            trim.arg(raws.len()).arg(&first[..]);
+            for last in &raws[..LOOKED_AT] {
+                trim.arg(&last[..]);
+            }
             claim.add_command(trim);
         } else {
             for raw in &raws {
@@ -284,7 +289,21 @@ impl Subscription {
         for hint in [&keys.consumers, &held] {
             claim.cmd("EXPIRE").arg(hint).arg(ttl).ignore();
         }
-        let mut removed: Vec<i64> = shared.connection.run_all(&claim).await?;
+        let mut removed: Vec<i64> = match shared.connection.run_all(&claim).await {
+            Ok(removed) => removed,
+            Err(error) => {
+                if !error.is_transient() {
+                    // What was refused may have stood behind the records, which stay if nobody takes them back.
+                    let ours = ours.into_iter().map(|(tag, score)| Ours {
+                        seq: 0,
+                        tag: (&*tag).into(),
+                        score,
+                    });
+                    shared.forget(&ours.collect::<Vec<_>>()).await?;
+                }
+                return Err(error);
+            }
+        };
         if is_trimmed {
             // All or none.
             removed = vec![removed.first().copied().unwrap_or(0); raws.len()];

@@ -63,8 +63,13 @@ impl Desk {
         let mut connection = self.connection.try_lock().ok()?;
         self.file.check().ok()?;
         if connection.is_none() {
-            let path = self.file.path();
-            *connection = Connection::open(path, &self.options).await.ok();
+            let opened = Connection::open(self.file.path(), &self.options).await;
+            if opened.is_err() {
+                // The next to try are some others.
+                self.published.store(0, Ordering::Relaxed);
+            }
+            *connection = opened.ok();
+            self.file.check().ok()?;
         }
         let connection = connection.as_mut()?;
         let put = query(&self.put)

@@ -1,13 +1,13 @@
 //! The task that owns the connection to the file. All that is asked of it at one time goes into one transaction.
 //!
-//! It alone reads and writes, so there is nothing to lock in this process; between processes SQLite's write lock decides,
-//! and it is held for one batch at a time.
+//! It alone uses its connection. Between connections, of this process and of others, SQLite's write lock decides, and it is
+//! held for one batch at a time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::callers::next_command;
@@ -27,7 +27,7 @@ const REQUESTS: usize = 128;
 /// Settlements gathered into one transaction at most.
 const SETTLEMENTS: usize = 1024;
 /// How often a lease is renewed, and the others are looked at: a fifth of the lease.
-const RENEWALS_PER_LEASE: u32 = 5;
+pub(super) const RENEWALS_PER_LEASE: u32 = 5;
 /// How long to wait after a locked or full file before fetching and settling again.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -141,8 +141,6 @@ impl Engine {
     }
 
     async fn serve(&mut self) -> End {
-        let mut renewals = tokio::time::interval(self.lease / RENEWALS_PER_LEASE);
-        renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let mut work = Work::default();
             let paused = self.state.pause_until.filter(|at| *at > Instant::now());
@@ -169,7 +167,7 @@ impl Engine {
                         None => return End::Closed(None),
                     },
                     Some(settlement) = self.settlements.recv() => self.state.settle(&settlement),
-                    _ = renewals.tick(), if self.state.consumer.is_some() => work.renew = true,
+                    () = until(self.state.renew_at) => {}
                     changed = self.watch.changed(), if consuming => match changed {
                         Ok(()) => work.fetch = true,
                         Err(error) => return End::Lost(error),
@@ -179,6 +177,8 @@ impl Engine {
                     () = tokio::time::sleep(LOOK_FOR_ROOM), if self.state.is_clogged() => {}
                 }
             }
+            // By the clock: while others never cease to ask, nobody waits for it above.
+            work.renew = self.state.renew_at.is_some_and(|at| at <= Instant::now());
             if let Some(end) = self.gather(&mut work) {
                 return end;
             }
@@ -259,6 +259,7 @@ impl Engine {
         }
         warn!(file = %self.connection.file().path().display(), %error, "will try again");
         self.state.pause_until = Some(now + PAUSE);
+        self.state.renew_at = self.state.renew_at.map(|at| at.max(now + PAUSE));
         None
     }
 

@@ -352,8 +352,8 @@ impl Broker for SqliteBroker {
     }
 
     async fn close(&self) -> Result<(), BrokerError> {
-        self.desk.close().await;
         let result = self.ask(Request::Close).await;
+        self.desk.close().await;
         let thread = self.thread.lock().await.take();
         let Some(thread) = thread else {
             // Closed before.

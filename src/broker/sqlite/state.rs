@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) consumer: Option<i64>,
     /// When the lease of that row ends.
     pub(super) leased_until: Option<Instant>,
+    /// When to renew it.
+    pub(super) renew_at: Option<Instant>,
     pub(super) subscriptions: Vec<Subscription>,
     next_subscription: u64,
     /// What is out, by its delivery.

@@ -1,4 +1,5 @@
-//! What the broker does to its tables, one function per deed. Each runs in a transaction that the engine opens and commits.
+//! What the broker does to its tables, one function per deed. Each runs in a transaction that the engine opens and
+//! commits; only at the desk a statement stands alone.
 //!
 //! The deeds stand by what they are about: `queues.rs`, `publish.rs`, `deliveries.rs`, `consumers.rs`.
 

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::adopt::Orphan;
-use super::engine::{Batch, Engine, now_ms};
+use super::engine::{Batch, Engine, RENEWALS_PER_LEASE, now_ms};
 use super::fetch::take_for;
 use super::process::Process;
 use super::queues::is_copied;
@@ -67,7 +67,9 @@ impl Engine {
                     store.sweep_passing(c, now).await?;
                 }
             }
-            for request in requests.drain(..) {
+            // Those behind one that fails stay, to be refused with the same words.
+            requests.reverse();
+            while let Some(request) = requests.pop() {
                 match request {
                     Request::Declare(queue, answer) => {
                         let result = store.declare(c, &queue, now).await;
@@ -156,6 +158,7 @@ impl Engine {
         };
         if renew || consumer != state.consumer {
             state.leased_until = Some(leased_until);
+            state.renew_at = consumer.map(|_| Instant::now() + *lease / RENEWALS_PER_LEASE);
         }
         state.consumer = consumer;
         if fetch {
