@@ -16,6 +16,7 @@ use super::error::{Failure, Kind, Report, Silent, is_broken_pipe};
 use super::farewell::Farewell;
 use super::output::colour::ColourChoice;
 use super::output::{Format, Out};
+use super::python::Asked;
 use super::{absent, complete, examples, logging, signals, variables};
 use crate::app::App;
 use crate::pidbox::Command as Request;
@@ -251,6 +252,13 @@ fn dispatch(cli: Cli, app: App) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Whether a command looks into the Python app: for the broker, where nothing else names it, and for what concerns
+/// messages and results.
+fn needs_app(global: &GlobalArgs, command: &Command) -> bool {
+    let has_broker = global.broker.is_some() || std::env::var_os("CELERY_BROKER_URL").is_some();
+    !has_broker || matches!(command, Command::Send(_) | Command::Result(_))
+}
+
 /// How long connections may take to close when all is done.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -263,7 +271,12 @@ async fn client(
     let farewell = Farewell::default();
     let out = global.out();
     logging::install(global.log_level(), None, out.colour_err)?;
-    let cx = Context::new(app, global, farewell.clone(), overrides)?;
+    let python = if needs_app(&global, &command) {
+        global.load_python(Asked::default())?
+    } else {
+        None
+    };
+    let cx = Context::new(app, global, farewell.clone(), overrides, python.as_ref())?;
     let outcome = tokio::select! {
         biased;
         code = signals::interrupted() => Err(code?),

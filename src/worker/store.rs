@@ -60,6 +60,8 @@ enum Entry {
     Store(ResultMeta, Then),
     /// Tell when all before it is done.
     Flush(oneshot::Sender<()>),
+    /// Go on when all before it is done. Must not block.
+    After(Box<dyn FnOnce() + Send>),
 }
 
 /// How to try again.
@@ -123,6 +125,14 @@ impl Storer {
         }
     }
 
+    /// Calls `then` when everything that was handed in before is stored, or given up. Waits for room only.
+    pub(super) async fn after(&self, then: impl FnOnce() + Send + 'static) {
+        let entry = Entry::After(Box::new(then));
+        if let Err(mpsc::error::SendError(Entry::After(then))) = self.0.send(entry).await {
+            then();
+        }
+    }
+
     /// Stores a meta in its turn, without waiting for it.
     pub(super) async fn post(&self, meta: ResultMeta) {
         if self
@@ -175,6 +185,7 @@ async fn write(
         let mut metas = Vec::with_capacity(batch.len());
         let mut thens = Vec::with_capacity(received);
         let mut flushed = Vec::new();
+        let mut after = Vec::new();
         for entry in batch.drain(..) {
             match entry {
                 Entry::Store(meta, then) => {
@@ -182,6 +193,7 @@ async fn write(
                     thens.push(then);
                 }
                 Entry::Flush(done) => flushed.push(done),
+                Entry::After(then) => after.push(then),
             }
         }
         superseded(&mut metas, &mut thens);
@@ -198,6 +210,12 @@ async fn write(
             };
             // The writer goes on for all others, whatever one of them does.
             let then = std::panic::AssertUnwindSafe(|| then.done(meta, outcome));
+            if std::panic::catch_unwind(then).is_err() {
+                tracing::error!("recording the end of a task ended in a panic of the worker's own");
+            }
+        }
+        for then in after {
+            let then = std::panic::AssertUnwindSafe(then);
             if std::panic::catch_unwind(then).is_err() {
                 tracing::error!("recording the end of a task ended in a panic of the worker's own");
             }

@@ -215,6 +215,7 @@ impl Bench {
             shutdown: Shutdown::new(),
             pool: "rcelery::pool::Threads",
             memory_samples: Mutex::default(),
+            python: None,
         };
         Self {
             control,
