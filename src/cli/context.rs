@@ -214,7 +214,8 @@ impl Context {
         // The first is the last to be taken.
         bad_tasks.reverse();
         let app = match (python, global.python_app()) {
-            (Some(python), _) => python.register(app.named(python.title())),
+            // They are for trying things out, and the app has something to do.
+            (Some(python), _) => python.register(app.without_demo_tasks().named(python.title())),
             (None, Some(name)) => app.named(name),
             (None, None) => app,
         };

@@ -142,8 +142,9 @@ fn refused(name: &str, error: PythonError) -> Failure {
         PythonError::Interpreter { program, source } => Failure::new(
             Kind::Config,
             format!(
-                "can't run the Python interpreter `{}`: {source}",
-                printable(&program)
+                "can't run the Python interpreter `{}` of the app `{}`: {source}",
+                printable(&program),
+                printable(name)
             ),
         )
         .hint("activate the app's virtual environment, or name its interpreter with --executable"),

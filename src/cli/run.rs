@@ -252,13 +252,6 @@ fn dispatch(cli: Cli, app: App) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Whether a command looks into the Python app: for the broker, where nothing else names it, and for what concerns
-/// messages and results.
-fn needs_app(global: &GlobalArgs, command: &Command) -> bool {
-    let has_broker = global.broker.is_some() || std::env::var_os("CELERY_BROKER_URL").is_some();
-    !has_broker || matches!(command, Command::Send(_) | Command::Result(_))
-}
-
 /// How long connections may take to close when all is done.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -271,10 +264,12 @@ async fn client(
     let farewell = Farewell::default();
     let out = global.out();
     logging::install(global.log_level(), None, out.colour_err)?;
-    let python = if needs_app(&global, &command) {
-        global.load_python(Asked::default())?
-    } else {
+    // Who names the broker does not want to wait for Python.
+    let has_broker = global.broker.is_some() || std::env::var_os("CELERY_BROKER_URL").is_some();
+    let python = if has_broker {
         None
+    } else {
+        global.load_python(Asked::default())?
     };
     let cx = Context::new(app, global, farewell.clone(), overrides, python.as_ref())?;
     let outcome = tokio::select! {

@@ -23,7 +23,6 @@ impl Machine {
             root,
             env,
             file: ConfigFile::Search,
-            app: None,
             overrides: Vec::new(),
         }
     }

@@ -350,7 +350,8 @@ fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{TaskHeader, Value};
+    use crate::protocol::codec::Accept;
+    use crate::protocol::{TaskHeader, TaskMessage, Value};
 
     fn message(n: usize, body: &str) -> Message {
         let id = format!("cccccccc-0000-4000-8000-{n:012}");
@@ -372,10 +373,10 @@ mod tests {
 
     fn hold(timer: &mut Timer, at: i64, message: &Message) {
         let mut taken = message.clone();
-        let task = TaskMessage::take(&mut taken, &Accept::default()).unwrap();
+        let read = timer.reader.read(&mut taken).unwrap();
         let acker = Acker::new(format!("tag-{at}"), None);
-        let times = Times::of(&task.header).unwrap();
-        let request = Request::new(task, times, None, taken, "celery".to_owned(), acker);
+        let times = Times::of(&read.task.header).unwrap();
+        let request = Request::new(read, times, taken, "celery".to_owned(), acker);
         let kept = Kept {
             message: message.clone(),
             queue: "celery".to_owned(),

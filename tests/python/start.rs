@@ -96,7 +96,7 @@ fn other_commands_take_the_apps_settings() {
     let inspected = rcelery.run(&["-A", "faults", "inspect", "registered", "-j"]);
     assert!(inspected.ok().contains("faults.add"), "{inspected:?}");
     let stats = rcelery.run(&["-A", "faults", "inspect", "stats", "-j"]);
-    let stats: Value = serde_json::from_str(&stats.ok()).unwrap();
+    let stats: Value = serde_json::from_str(stats.ok()).unwrap();
     let pool = &stats["w1@box"]["pool"];
     assert_eq!(
         pool["processes"].as_array().map(Vec::len),

@@ -77,7 +77,7 @@ def find(name):
     except ImportError as error:
         raise Failure(
             "python",
-            "%s can't import Celery: %s" % (sys.executable, error),
+            "the app `%s` can't be loaded: %s can't import Celery: %s" % (name, sys.executable, error),
             "start rcelery in the app's virtual environment, or name its interpreter with --executable",
         ) from None
     try:
@@ -85,12 +85,12 @@ def find(name):
     except ModuleNotFoundError as error:
         if error.name == name.split(":")[0]:
             hint = "run it in the directory of the app, or name that with --workdir"
-            raise Failure("app", "the module %s was not found" % error.name, hint) from None
+            raise Failure("app", "the module %s was not found: no app `%s`" % (error.name, name), hint) from None
         raise broken(name) from None
     except AttributeError as error:
         if error.__traceback__.tb_next is None or "has no attribute" in str(error):
             hint = "name the app: -A %s:NAME" % name.split(":")[0]
-            raise Failure("app", str(error), hint, last_lines()) from None
+            raise Failure("app", "no app `%s`: %s" % (name, error), hint, last_lines()) from None
         raise broken(name) from None
     except (Exception, SystemExit):
         raise broken(name) from None

@@ -42,6 +42,8 @@ pub(super) struct Sent {
     /// When it began, or was sent.
     pub(super) since: Instant,
     pub(super) has_begun: bool,
+    /// Whether it is too large for a packet of its own.
+    pub(super) is_large: bool,
     /// Whether results of it were handed in.
     pub(super) has_stored: bool,
     /// Whether one of them is its success.
@@ -228,12 +230,12 @@ impl Line<'_> {
         let is_slow = self.sent.front().is_some_and(|s| now >= s.since + SLOW);
         if self.sent.len() > 1 && is_slow {
             self.pace = f64::MAX;
-            self.take_back();
+            self.take_back().await;
         }
     }
 
     /// Takes back what the child has not read, and lets others run it.
-    fn take_back(&mut self) {
+    async fn take_back(&mut self) {
         let Some(child) = &mut self.child else { return };
         let numbers = child.recall();
         let mut back = Vec::new();
@@ -247,6 +249,16 @@ impl Line<'_> {
         }
         self.sent = kept;
         self.core.slots.put_back(self.core, back);
+        // A child that is slow to wake up has not read the one that is its turn: it stays its turn.
+        let unread = self.sent.front().filter(|s| numbers.contains(&s.number));
+        let Some(packet) = unread.map(|sent| self.packet(sent)) else {
+            return;
+        };
+        if let Some(child) = &mut self.child
+            && let Err(error) = child.send(&packet).await
+        {
+            tracing::debug!("a child does not take its request again: {error}");
+        }
     }
 
     async fn signal(&mut self, number: i32) {
@@ -339,7 +351,7 @@ impl Line<'_> {
         let leaves = end.leaves;
         let last = self.last.take();
         if leaves {
-            self.leave_behind();
+            self.leave_behind().await;
         }
         if sent.is_cut_off {
             self.core.remove(&sent.request);
@@ -375,8 +387,8 @@ impl Line<'_> {
     }
 
     /// A child that ends by itself: what it has not read goes to another.
-    fn leave_behind(&mut self) {
-        self.take_back();
+    async fn leave_behind(&mut self) {
+        self.take_back().await;
         self.retire();
     }
 

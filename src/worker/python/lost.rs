@@ -25,7 +25,7 @@ impl Line<'_> {
         };
         self.pool.forget(&child);
         let unread = child.recall();
-        let is_unread = |sent: &Sent| unread.contains(&sent.number);
+        let is_unread = |sent: &Sent| unread.contains(&if sent.is_large { 0 } else { sent.number });
         let was_running = self.sent.front().is_some_and(|sent| !is_unread(sent));
         let status = human_status(code);
         let expected = self

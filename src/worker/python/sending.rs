@@ -42,6 +42,10 @@ impl Line<'_> {
             pace if pace < 2000.0 => 4,
             _ => return,
         };
+        if self.sent.front().is_some_and(|sent| sent.is_large) {
+            // What announces it could be taken back, and what follows on the stream could not.
+            return;
+        }
         while self.sent.len() < depth {
             let left = self.child.as_ref().and_then(|child| self.pool.left(child));
             if left == Some(0) || self.fence.is_some() {
@@ -100,6 +104,7 @@ impl Line<'_> {
             unsettled,
             since: Instant::now(),
             has_begun: false,
+            is_large: false,
             has_stored: false,
             has_succeeded: false,
             is_cut_off: false,
@@ -111,7 +116,7 @@ impl Line<'_> {
         })
     }
 
-    fn packet(&self, sent: &Sent) -> Packet {
+    pub(super) fn packet(&self, sent: &Sent) -> Packet {
         let soft = sent.limits.soft.filter(|_| self.pool.has_processes());
         let note = soft.map(|soft| Value::from([("soft", soft.as_secs_f64().into())]));
         let empty = Wire::default();
@@ -121,6 +126,9 @@ impl Line<'_> {
 
     /// Sends everything to a child that has nothing, a new one if there is none.
     pub(super) async fn send_all(&mut self) {
+        if self.core.shutdown.is_cold() {
+            return self.give_back().await;
+        }
         if self.sent.is_empty() {
             return;
         }
@@ -144,6 +152,9 @@ impl Line<'_> {
                     break;
                 }
             }
+        }
+        if let (Some(first), Some(packet)) = (self.sent.front_mut(), packets.first()) {
+            first.is_large = packet.is_large();
         }
         let rest = self.sent.split_off(fits.max(1));
         let rest = rest.into_iter().map(|sent| sent.request).collect();
@@ -169,14 +180,20 @@ impl Line<'_> {
                 break;
             }
         }
-        for sent in std::mem::take(&mut self.sent) {
-            let request = &sent.request;
-            if sent.has_begun || !request.is_acknowledged() {
-                cancelled(self.core, request).await;
-            }
-            self.core.remove(request);
-        }
+        self.give_back().await;
         false
+    }
+
+    /// Nothing more is run: what the child was to have goes back to its queue.
+    async fn give_back(&mut self) {
+        for sent in std::mem::take(&mut self.sent) {
+            if sent.has_begun {
+                cancelled(self.core, &sent.request).await;
+            } else {
+                self.core.settle(&sent.request, Settle::Restore);
+            }
+            self.core.remove(&sent.request);
+        }
     }
 
     /// The first request of the queue begins.
