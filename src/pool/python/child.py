@@ -218,6 +218,27 @@ class Child:
                 signal.signal(number, handler)
 
 
+def find_headers_quickly():
+    """Has a request find the caller's own headers without making the list of all others each time.
+
+    That is a third of what a small task costs. Nothing is changed where Celery does it in another way.
+    """
+    find = getattr(Context, "_get_custom_headers", None)
+    probe = {"id": "1", "lang": "py", "task": "t", "argsrepr": "()", "kwargsrepr": "{}", "compression": None, "mine": 2}
+    known = frozenset((*vars(Context), "lang", "task", "argsrepr", "kwargsrepr", "compression"))
+
+    def _get_custom_headers(self, *args, **kwargs):
+        headers = dict(*args, **kwargs)
+        return {key: headers[key] for key in headers if key not in known} or None
+
+    try:
+        same = find(Context(), probe, args=()) == _get_custom_headers(Context(), probe, args=()) == {"mine": 2}
+    except Exception:
+        return
+    if same:
+        Context._get_custom_headers = _get_custom_headers
+
+
 def end_process(number, _):
     """A signal that ends the process: what the task has to clean up is cleaned up, the second time nothing is."""
     if _ending:
@@ -260,6 +281,7 @@ def main(app, worker, order, fds):
         signal.signal(number, signal.SIG_DFL)
     if order["pool"] != "threads":
         name_process(order)
+    find_headers_quickly()
     if order["hands_over"]:
         storage.install(app)
     if order["pool"] == "prefork":

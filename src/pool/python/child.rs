@@ -1,6 +1,6 @@
 //! A child, as this process sees it: where requests go in, and what it says.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as StdStream;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::socket::{MsgFlags, MultiHeaders, recv, send, sendmmsg};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::sync::watch;
@@ -116,6 +116,28 @@ impl Child {
             Err(Errno::EAGAIN | Errno::ENOBUFS) => Ok(false),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// Sends packets, none of which is large, in one go; how many there was room for.
+    pub fn send_all(&mut self, packets: &[Packet]) -> usize {
+        let slices: Vec<[IoSlice<'_>; 1]> = packets
+            .iter()
+            .map(|packet| [IoSlice::new(packet.bytes())])
+            .collect();
+        let mut headers = MultiHeaders::<()>::preallocate(slices.len(), None);
+        let none = vec![None; slices.len()];
+        let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+        let sent = sendmmsg(
+            self.inbox.as_raw_fd(),
+            &mut headers,
+            &slices,
+            none,
+            [],
+            flags,
+        );
+        let sent = sent.map_or(0, Iterator::count);
+        self.runs += sent as u64;
+        sent
     }
 
     /// Takes back all that the child has not read; the numbers of the runs, in the order in which they were sent.

@@ -46,30 +46,44 @@ impl Line<'_> {
             // What announces it could be taken back, and what follows on the stream could not.
             return;
         }
-        while self.sent.len() < depth {
-            let left = self.child.as_ref().and_then(|child| self.pool.left(child));
-            if left == Some(0) || self.fence.is_some() {
-                return;
-            }
+        if self.sent.len() > depth / 2 || self.fence.is_some() {
+            // Many at a time.
+            return;
+        }
+        let left = self.child.as_ref().and_then(|child| self.pool.left(child));
+        let left = left.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        let mut next = Vec::new();
+        let mut packets = Vec::new();
+        let mut back = Vec::new();
+        while self.sent.len() + next.len() < depth && next.len() < left {
             let Ok(unsettled) = Arc::clone(&self.core.unsettled).try_acquire_owned() else {
-                return;
+                break;
             };
             let Some(request) = self.core.slots.take_ahead(self.core) else {
-                return;
+                break;
             };
             let Some(sent) = self.prepare(request, unsettled).await else {
                 continue;
             };
             let packet = self.packet(&sent);
-            let is_plain = sent.limits == TimeLimits::default() && !packet.is_large();
-            let sends = match &mut self.child {
-                Some(child) if is_plain => child.send(&packet).await.unwrap_or(false),
-                _ => false,
-            };
-            if !sends {
-                return self.core.slots.put_back(self.core, vec![sent.request]);
+            if sent.limits != TimeLimits::default() || packet.is_large() {
+                back.push(sent.request);
+                break;
             }
-            self.sent.push_back(sent);
+            next.push(sent);
+            packets.push(packet);
+        }
+        if !next.is_empty() {
+            let fits = self
+                .child
+                .as_mut()
+                .map_or(0, |child| child.send_all(&packets));
+            let rest = next.split_off(fits);
+            self.sent.extend(next);
+            back.splice(0..0, rest.into_iter().map(|sent| sent.request));
+        }
+        if !back.is_empty() {
+            self.core.slots.put_back(self.core, back);
         }
     }
 
