@@ -74,7 +74,7 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s O -l optimiza
 fair\t''"
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l prefetch-multiplier -d 'Deliveries to hold per slot; 0 means no limit' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s c -l concurrency -d 'How many tasks run at a time; `auto` or 0 means as many as there are CPUs' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s P -l pool -d 'Kind of pool: threads or solo; Celery\'s other names mean threads' -r -f -a "threads\t''
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s P -l pool -d 'Kind of pool: of a Python app prefork (the default), threads or solo' -r -f -a "threads\t''
 solo\t''
 prefork\t''
 eventlet\t''
@@ -85,12 +85,12 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l autoscale -d 
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l time-limit -d 'Hard time limit of tasks: seconds, or 30s, 5m' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l soft-time-limit -d 'Soft time limit of tasks: seconds, or 30s, 5m' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l drain-timeout -d 'How long a cold shutdown lets running tasks finish [default: 0]' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l max-tasks-per-child -d 'Accepted for Celery\'s sake, without effect: there are no child processes' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l max-memory-per-child -d 'Accepted for Celery\'s sake, without effect: there are no child processes' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l pool-start-method -d 'Accepted for Celery\'s sake, without effect: there are no child processes' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l max-tasks-per-child -d 'Replace a process of a Python app after so many tasks' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l max-memory-per-child -d 'Replace a process of a Python app when it has used so much memory' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l pool-start-method -d 'Accepted for Celery\'s sake, without effect: processes are forked' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s Q -l queues -d 'Comma separated list of queues to consume from [default: all known]' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s X -l exclude-queues -d 'Comma separated list of queues not to consume from' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s I -l include -d 'Accepted for Celery\'s sake, without effect: there are no Python modules to import' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s I -l include -d 'Comma separated list of further Python modules to import' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l heartbeat-interval -d 'Time between heartbeat events [default: 2]' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s s -l schedule -d 'File of the embedded beat; without effect as long as there is none' -r -F
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l scheduler -d 'Scheduler of the embedded beat; without effect as long as there is none' -r
@@ -101,7 +101,7 @@ complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l pidfile -d 'F
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l uid -d 'User to run as' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l gid -d 'Group to run as' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l umask -d 'Mask of permissions of new files, octal' -r
-complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l executable -d 'Accepted for Celery\'s sake, without effect: there is no Python here' -r
+complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l executable -d 'Python interpreter of the app [default: of $VIRTUAL_ENV, else python3]' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s A -l app -d 'Python Celery app or configuration file (*.toml) to use' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -s b -l broker -d 'Broker URL' -r
 complete -c rcelery -n "__fish_rcelery_using_subcommand worker" -l result-backend -d 'Result back end URL' -r

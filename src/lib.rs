@@ -189,6 +189,7 @@ pub mod cli;
 pub mod config;
 pub mod events;
 pub mod pidbox;
+pub mod pool;
 pub mod producer;
 pub mod protocol;
 pub mod result;

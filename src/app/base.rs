@@ -114,6 +114,12 @@ impl App {
         self.with(|_, _, tasks| super::demo::register(tasks))
     }
 
+    /// The app without the built-in tasks of [`App::with_demo_tasks`].
+    #[must_use]
+    pub(crate) fn without_demo_tasks(self) -> Self {
+        self.with(|_, _, tasks| super::demo::unregister(tasks))
+    }
+
     /// The app with other settings. Connections that were open stay with the app as it was.
     ///
     /// Under [`cli::run`](crate::cli::run) they are what file, environment and options win over.

@@ -16,6 +16,18 @@ pub(super) fn register(tasks: &mut Registry) {
     tasks.add::<LongTask>();
 }
 
+pub(super) fn unregister(tasks: &mut Registry) {
+    for name in [
+        Add::NAME,
+        Echo::NAME,
+        Sleep::NAME,
+        Fail::NAME,
+        LongTask::NAME,
+    ] {
+        tasks.remove(name);
+    }
+}
+
 /// Adds two numbers, or joins two texts or lists, as Python's `+` does.
 #[derive(Serialize, Deserialize)]
 struct Add {

@@ -13,6 +13,7 @@ use super::output::table::printable;
 use super::output::{Format, Out};
 use super::parse;
 use super::place::placed;
+use super::python::Loaded;
 use super::variables;
 use crate::app::App;
 use crate::backend::{Backend, BackendError};
@@ -143,6 +144,7 @@ impl GlobalArgs {
                     ConfigFile::Path(PathBuf::from(app))
                 }),
             },
+            app: None,
             overrides: Vec::new(),
             base: Settings::default(),
         }
@@ -198,6 +200,7 @@ impl Context {
         global: GlobalArgs,
         farewell: Farewell,
         overrides: Vec<Override>,
+        python: Option<&Loaded>,
     ) -> anyhow::Result<Self> {
         let out = global.out();
         let directory = std::env::current_dir().context("finding the working directory")?;
@@ -205,13 +208,16 @@ impl Context {
         sources.base = app.settings().clone();
         sources.overrides = global.overrides()?;
         sources.overrides.extend(overrides);
+        sources.app = python.map(|python| (&*python.name, &python.settings));
         let loaded = config::load(&sources)?;
         let (app, mut bad_tasks) = app.configure(loaded.settings).with_commands(&loaded.tasks);
         // The first is the last to be taken.
         bad_tasks.reverse();
-        let app = match global.python_app() {
-            Some(name) => app.named(name),
-            None => app,
+        let app = match (python, global.python_app()) {
+            // They are for trying things out, and the app has something to do.
+            (Some(python), _) => python.register(app.without_demo_tasks().named(python.title())),
+            (None, Some(name)) => app.named(name),
+            (None, None) => app,
         };
         let cx = Self {
             app,
@@ -222,22 +228,12 @@ impl Context {
             ignored: loaded.ignored,
             bad_tasks: Mutex::new(bad_tasks),
         };
-        cx.explain(loaded.default_broker)?;
+        cx.explain()?;
         Ok(cx)
     }
 
-    /// Says what is not loaded, and with `-v` what was.
-    fn explain(&self, default_broker: bool) -> anyhow::Result<()> {
-        if let Some(name) = self.global.python_app()
-            && default_broker
-        {
-            let name = printable(name);
-            self.out.note(format!(
-                "note: the Python app `{name}` is not loaded, so the broker is {}; take its settings over with \
-                 `rcelery config import -A {name}`, or use -b",
-                self.broker_url(),
-            ))?;
-        }
+    /// Says with `-v` what was loaded.
+    fn explain(&self) -> anyhow::Result<()> {
         if self.global.verbose == 0 {
             return Ok(());
         }

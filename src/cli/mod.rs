@@ -15,6 +15,7 @@ mod logging;
 mod output;
 mod parse;
 mod place;
+mod python;
 mod run;
 mod signals;
 mod suggest;

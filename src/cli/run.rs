@@ -16,6 +16,7 @@ use super::error::{Failure, Kind, Report, Silent, is_broken_pipe};
 use super::farewell::Farewell;
 use super::output::colour::ColourChoice;
 use super::output::{Format, Out};
+use super::python::Asked;
 use super::{absent, complete, examples, logging, signals, variables};
 use crate::app::App;
 use crate::pidbox::Command as Request;
@@ -263,7 +264,14 @@ async fn client(
     let farewell = Farewell::default();
     let out = global.out();
     logging::install(global.log_level(), None, out.colour_err)?;
-    let cx = Context::new(app, global, farewell.clone(), overrides)?;
+    // Who names the broker does not want to wait for Python.
+    let has_broker = global.broker.is_some() || std::env::var_os("CELERY_BROKER_URL").is_some();
+    let python = if has_broker {
+        None
+    } else {
+        global.load_python(Asked::default())?
+    };
+    let cx = Context::new(app, global, farewell.clone(), overrides, python.as_ref())?;
     let outcome = tokio::select! {
         biased;
         code = signals::interrupted() => Err(code?),

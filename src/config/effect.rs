@@ -1,6 +1,6 @@
 //! Settings that are read, checked and shown, and change nothing here: whoever sets one is told.
 
-use super::Settings;
+use super::{Origin, Settings};
 
 /// Celery's, of AMQP, of beat, of the Python pool, of Python's logging, or not built. Sorted.
 const WITHOUT_EFFECT: &[&str] = &[
@@ -42,6 +42,29 @@ const WITHOUT_EFFECT: &[&str] = &[
     "worker_task_log_format",
 ];
 
+/// Of them, those that have an effect in the processes of a Python app.
+const OF_PYTHON: &[&str] = &[
+    "broker_pool_limit",
+    "broker_failover_strategy",
+    "broker_login_method",
+    "database_create_tables_at_setup",
+    "database_table_schemas",
+    "event_serializer",
+    "redis_max_connections",
+    "redis_retry_on_timeout",
+    "redis_socket_keepalive",
+    "result_chord_expires",
+    "result_persistent",
+    "task_allow_error_cb_on_chord_header",
+    "task_protocol",
+    "task_repr_maxlevels",
+    "task_retry_on_worker_lost",
+    "worker_log_format",
+    "worker_max_memory_per_child",
+    "worker_max_tasks_per_child",
+    "worker_task_log_format",
+];
+
 impl Settings {
     /// The settings that somebody has changed in vain: they have no effect here.
     #[must_use]
@@ -49,14 +72,15 @@ impl Settings {
         let default = Self::default();
         let differs = |name: &str| self.get(name).ok() != default.get(name).ok();
         let names = WITHOUT_EFFECT.iter().copied();
-        names.filter(|name| differs(name)).collect()
+        let acts =
+            |name: &str| matches!(self.origin(name), Origin::App(_)) && OF_PYTHON.contains(&name);
+        names.filter(|name| differs(name) && !acts(name)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Origin;
 
     #[test]
     fn the_list_names_settings() {

@@ -123,8 +123,9 @@ fn strength(origin: &Origin) -> u8 {
         Origin::Default => 0,
         Origin::Code => 1,
         Origin::File(_) => 2,
-        Origin::Env(_) => 3,
-        Origin::Flag(_) => 4,
+        Origin::App(_) => 3,
+        Origin::Env(_) => 4,
+        Origin::Flag(_) => 5,
     }
 }
 

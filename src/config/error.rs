@@ -84,6 +84,12 @@ pub enum ConfigError {
     /// There is no directory for the default broker's file.
     #[error("no place for the default broker: neither XDG_STATE_HOME nor HOME is set")]
     NoStateDirectory,
+    /// A Python app that names no broker.
+    #[error("the app `{app}` names no broker")]
+    AppWithoutBroker {
+        /// Its name.
+        app: String,
+    },
     /// A queue that is neither configured nor may be created.
     #[error("queue `{queue}` is not in `task_queues`, and `task_create_missing_queues` is off")]
     UnknownQueue {
@@ -108,6 +114,11 @@ impl ConfigError {
                 ..
             } => Some(format!("did you mean `{name}`?")),
             Self::At { error, .. } => error.hint(),
+            Self::AppWithoutBroker { .. } => Some(
+                "Celery would take RabbitMQ on this machine, which is not supported: set `broker_url` in the app, or \
+                 CELERY_BROKER_URL for all of its programs"
+                    .to_owned(),
+            ),
             Self::NoStateDirectory => {
                 Some("name a broker with -b, or set HOME or XDG_STATE_HOME".to_owned())
             }

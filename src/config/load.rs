@@ -89,6 +89,8 @@ pub struct Sources<'a> {
     pub system_file: &'a Path,
     /// Which file is read.
     pub file: ConfigFile,
+    /// A Python app and the settings that it has: they win over the file.
+    pub app: Option<(&'a str, &'a Map)>,
     /// Settings of the command line; later ones win.
     pub overrides: Vec<Override>,
     /// What the program itself has set, or the defaults: all others win over it.
@@ -136,6 +138,9 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, ConfigError> {
         read_file(&path, &mut loaded)?;
         loaded.file = Some(path);
     }
+    if let Some((app, settings)) = sources.app {
+        read_app(app, settings, &mut loaded);
+    }
     let settings = &mut loaded.settings;
     read_environment(sources, settings)?;
     for one in &sources.overrides {
@@ -157,6 +162,12 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, ConfigError> {
     if settings.broker_url.is_none()
         && (settings.broker_read_url.is_none() || settings.broker_write_url.is_none())
     {
+        if let Some((app, _)) = sources.app {
+            // Its other programs would send to RabbitMQ on this machine.
+            return Err(ConfigError::AppWithoutBroker {
+                app: app.to_owned(),
+            });
+        }
         let url = sqlite_url(&default_database(sources)?);
         if settings.result_backend.is_none() {
             settings.assume("result_backend", &url);
@@ -178,6 +189,7 @@ pub fn from_env() -> Result<Settings, ConfigError> {
         directory: Path::new("."),
         system_file: Path::new("/etc/rcelery.toml"),
         file: ConfigFile::Search,
+        app: None,
         overrides: Vec::new(),
         base: Settings::default(),
     })?;
@@ -254,6 +266,25 @@ pub fn search(sources: &Sources<'_>) -> Vec<Candidate> {
             }
         })
         .collect()
+}
+
+/// Takes over what an app has set. What means nothing here, or not as it is there, is left out: the app's own code acts
+/// on it.
+fn read_app(app: &str, settings: &Map, loaded: &mut Loaded) {
+    for (key, value) in settings {
+        let several = value
+            .as_list()
+            .filter(|_| key.starts_with("broker_") && key.ends_with("url"));
+        let urls = several.map(|urls| {
+            let urls: Vec<&str> = urls.iter().filter_map(Value::as_str).collect();
+            Value::from(urls.join(";"))
+        });
+        let value = urls.as_ref().unwrap_or(value);
+        let origin = Origin::App(app.to_owned());
+        if loaded.settings.set(key, value, origin).is_err() {
+            loaded.ignored.push(key.clone());
+        }
+    }
 }
 
 fn find_file(sources: &Sources<'_>) -> Option<PathBuf> {

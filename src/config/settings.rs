@@ -25,6 +25,8 @@ pub enum Origin {
     Default,
     /// A configuration file.
     File(PathBuf),
+    /// A Python app (`-A`), by name.
+    App(String),
     /// An environment variable, by name.
     Env(String),
     /// An option of the command line, as written (`-b`, `--set`, `--`).
@@ -38,6 +40,7 @@ impl std::fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::File(path) => write!(f, "file {}", path.display()),
+            Self::App(name) => write!(f, "app {name}"),
             Self::Env(name) => write!(f, "env {name}"),
             Self::Flag(flag) => write!(f, "flag {flag}"),
             Self::Code => f.write_str("code"),

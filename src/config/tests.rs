@@ -50,6 +50,7 @@ impl Machine {
             directory: &self.root.path().join("cwd"),
             system_file: &self.root.path().join("etc/rcelery.toml"),
             file: self.file.clone(),
+            app: None,
             overrides: self.overrides.clone(),
             base: Settings::default(),
         })
@@ -344,6 +345,7 @@ fn what_the_program_has_set_is_the_weakest_but_no_default() {
             directory: machine.root.path(),
             system_file: Path::new("/nonexistent"),
             file: ConfigFile::None,
+            app: None,
             overrides: Vec::new(),
             base,
         })

@@ -16,6 +16,7 @@ pub mod message;
 pub mod nodename;
 pub mod pidbox;
 pub mod repr;
+pub mod request;
 pub mod result;
 mod ser;
 pub mod signature;

@@ -2,6 +2,8 @@
 //!
 //! Mirrors `celery.backends.base.Backend._get_result_meta` and `AsyncResult.as_tuple`.
 
+use bytes::Bytes;
+
 use super::codec::json;
 use super::{Exception, Map, ProtocolError, State, Value};
 
@@ -131,6 +133,34 @@ pub struct ResultMeta {
     pub stamped_headers: Option<Vec<String>>,
     /// The stamps.
     pub stamps: Map,
+    /// The whole as another program has encoded it: back ends write this as it stands.
+    pub encoded: Option<Encoded>,
+}
+
+/// A meta as Celery's own back end has encoded it, in a child of a Python pool: the value may have no form here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Encoded {
+    /// The stored object of a key-value back end.
+    Object(Bytes),
+    /// The columns of a row, from `result` on, in the order of [`Encoded::COLUMNS`].
+    Row(Vec<Option<Bytes>>),
+}
+
+impl Encoded {
+    /// The columns of a row.
+    pub const COLUMNS: &'static [&'static str] = &[
+        "result",
+        "date_done",
+        "traceback",
+        "children",
+        "name",
+        "args",
+        "kwargs",
+        "worker",
+        "retries",
+        "queue",
+        "stamps",
+    ];
 }
 
 impl ResultMeta {
@@ -149,6 +179,7 @@ impl ResultMeta {
             extended: None,
             stamped_headers: None,
             stamps: Map::new(),
+            encoded: None,
         }
     }
 

@@ -392,6 +392,20 @@ impl TaskMessage {
         })
     }
 
+    /// The task of a message of protocol 2 whose body is left to somebody else: without arguments, and without what
+    /// follows it.
+    ///
+    /// # Errors
+    /// `Invalid` for headers that are none of a task.
+    pub fn take_header(message: &mut Message) -> Result<Self, ProtocolError> {
+        Ok(Self {
+            header: read_header(&mut message.headers)?,
+            args: Vec::new(),
+            kwargs: Map::new(),
+            embed: Embed::default(),
+        })
+    }
+
     /// The message in protocol 2; properties other than `correlation_id` are the caller's to fill.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Context, TaskError, TaskOptions, TaskResult, args};
+use super::{Context, PythonTask, TaskError, TaskOptions, TaskResult, args};
 use crate::protocol::{Exception, Map, Value};
 
 /// A task: the struct's fields are its parameters, in order, read from positional arguments, keywords or a mix.
@@ -95,6 +95,11 @@ pub trait Runnable: Debug + Send + Sync + 'static {
 
     /// What will keep it from running on this machine, as far as that can be told beforehand.
     fn problem(&self) -> Option<String> {
+        None
+    }
+
+    /// The Python task that this is, if it is one: a child of the worker runs it, and not [`Runnable::run`].
+    fn as_python(&self) -> Option<&PythonTask> {
         None
     }
 

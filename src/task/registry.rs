@@ -29,6 +29,11 @@ impl Registry {
         self.0.insert(task.name().to_owned(), task);
     }
 
+    /// Forgets the task of that name.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// The task of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Runnable>> {

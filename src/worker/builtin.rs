@@ -63,6 +63,7 @@ pub(super) fn register(tasks: &mut Registry) {
         ),
     ];
     for (name, options, run) in entries {
+        // A Python app brings its own, which know its tasks.
         if tasks.get(name).is_none() {
             tasks.insert(Arc::new(Builtin { name, options, run }));
         }

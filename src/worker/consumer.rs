@@ -63,7 +63,7 @@ impl Consumer {
             let mut state = core.state.lock();
             state.concurrency = core.slots.len();
             state.counts_runs = core.slots.left().is_some();
-            state.timer = Timer::new(Arc::clone(&core.tasks), core.accept.clone());
+            state.timer = Timer::new(core.reader.clone());
         }
         Self {
             core,
@@ -345,6 +345,9 @@ impl Consumer {
 
     fn set_slots(&mut self, slots: usize) {
         self.core.slots.set_len(&self.core, slots);
+        if let Some(pool) = &self.core.python {
+            pool.trim(slots);
+        }
         self.core.state.lock().concurrency = slots;
     }
 

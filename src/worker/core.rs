@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::{Notify, Semaphore, mpsc};
 
+use super::python::Pool;
+use super::reading::Reader;
 use super::running::Running;
 use super::slots::Slots;
 use super::state::{Mark, Tables, UNREGISTERED};
@@ -59,6 +61,10 @@ pub(super) struct Core {
     pub(super) shutdown: Shutdown,
     /// The content types that may be decoded.
     pub(super) accept: Accept,
+    /// Reads messages.
+    pub(super) reader: Reader,
+    /// Runs Python tasks, if there is an app of them.
+    pub(super) python: Option<Arc<Pool>>,
     /// The zone of `date_done`.
     pub(super) zone: TimeZone,
     /// Time limits of tasks that have none: the command line's, else the settings'.

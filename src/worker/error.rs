@@ -3,6 +3,7 @@
 use crate::backend::BackendError;
 use crate::broker::BrokerError;
 use crate::config::ConfigError;
+use crate::pool::python::PythonError;
 use crate::protocol::ProtocolError;
 
 /// A worker cannot start, or cannot go on.
@@ -41,6 +42,9 @@ pub enum WorkerError {
         #[source]
         source: std::io::Error,
     },
+    /// The processes of a Python app can't be made, or are gone.
+    #[error(transparent)]
+    Python(#[from] PythonError),
     /// `broker_connection_max_retries` is used up, or retrying is off.
     #[error("gave up connecting to the broker: {0}")]
     GaveUp(#[source] BrokerError),

@@ -15,7 +15,7 @@ use super::strategy::{Decision, decide};
 use super::timer::Kept;
 use crate::broker::{Acker, Delivery};
 use crate::protocol::codec::json;
-use crate::protocol::{Message, ProtocolError, TaskMessage, Value};
+use crate::protocol::{Message, ProtocolError, Value};
 
 impl Consumer {
     /// Takes a delivery in.
@@ -59,22 +59,22 @@ impl Consumer {
         // What is to be held is kept as its message, in little space.
         let kept = message.headers.get("eta").filter(|eta| !eta.is_null());
         let kept = kept.map(|_| message.clone());
-        let task = match TaskMessage::take(&mut message, &self.core.accept) {
-            Ok(task) => task,
+        let read = match self.core.reader.read(&mut message) {
+            Ok(read) => read,
             Err(error) => {
                 let names = (message.task_id(), message.task_name());
                 return reject(&queue, names, &message, acker, &error);
             }
         };
-        let times = match Times::of(&task.header) {
+        let times = match Times::of(&read.task.header) {
             Ok(times) => times,
             Err(error) => {
-                let names = (Some(&*task.header.id), Some(&*task.header.task));
+                let header = &read.task.header;
+                let names = (Some(&*header.id), Some(&*header.task));
                 return reject(&queue, names, &message, acker, &error);
             }
         };
-        let runnable = self.core.tasks.get(&task.header.task).cloned();
-        let request = Request::new(task, times, runnable, message, queue, acker);
+        let request = Request::new(read, times, message, queue, acker);
         let request = Arc::new(request);
         let (known, revoked) = {
             let state = self.core.state.lock();

@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+use super::reading::{Read, Wire};
 use super::state::Mark;
 use crate::broker::{Acker, BrokerError, Settle};
 use crate::protocol::{
     DeliveryInfo, Map, Message, ProtocolError, TaskHeader, TaskMessage, Value, repr, time,
 };
-use crate::task::{Runnable, Stop, TaskOptions};
+use crate::task::{PythonTask, Runnable, Stop, TaskOptions};
 
 /// The right to settle a message, and whether it was used.
 #[derive(Debug)]
@@ -48,6 +49,10 @@ pub struct Request {
     pub serializer: String,
     /// Unix time of its start.
     started: OnceLock<f64>,
+    /// What a child of the pool gets, if the task is a Python one.
+    pub wire: Option<Box<Wire>>,
+    /// The process that runs it, if that is not this one.
+    pid: OnceLock<u32>,
     mark: Mark,
     acknowledged: AtomicBool,
     taken: AtomicBool,
@@ -57,7 +62,7 @@ pub struct Request {
 
 /// When a task may run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Times {
+pub(super) struct Times {
     /// Not before.
     pub eta: Option<Timestamp>,
     /// Not after.
@@ -69,7 +74,7 @@ impl Times {
     ///
     /// # Errors
     /// `Invalid` if one cannot be read.
-    pub fn of(header: &TaskHeader) -> Result<Self, ProtocolError> {
+    pub(super) fn of(header: &TaskHeader) -> Result<Self, ProtocolError> {
         let when = |text: &Option<String>| text.as_deref().map(time::parse).transpose();
         Ok(Self {
             eta: when(&header.eta)?,
@@ -90,14 +95,18 @@ struct Stopper {
 impl Request {
     /// Makes a request of a message out of which the task was taken.
     #[must_use]
-    pub fn new(
-        task: TaskMessage,
+    pub(super) fn new(
+        read: Read,
         times: Times,
-        runnable: Option<Arc<dyn Runnable>>,
         message: Message,
         queue: String,
         acker: Acker,
     ) -> Self {
+        let Read {
+            task,
+            runnable,
+            wire,
+        } = read;
         let properties = message.properties;
         let tag = properties.delivery_tag.as_deref();
         Self {
@@ -116,6 +125,8 @@ impl Request {
             message: Arc::new(task),
             runnable,
             started: OnceLock::new(),
+            wire,
+            pid: OnceLock::new(),
             acknowledged: AtomicBool::new(false),
             taken: AtomicBool::new(false),
             right: Mutex::new(Right {
@@ -217,6 +228,24 @@ impl Request {
         // A request starts once.
         let _ = self.started.set(at);
         self.stop.armed.store(true, Ordering::Release);
+    }
+
+    /// Notes the process that runs it.
+    pub fn mark_pid(&self, pid: u32) {
+        // The first is that of the run that counts.
+        let _ = self.pid.set(pid);
+    }
+
+    /// The process that runs it.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid.get().copied().unwrap_or_else(std::process::id)
+    }
+
+    /// The Python task, if it is one.
+    #[must_use]
+    pub fn python(&self) -> Option<&PythonTask> {
+        self.runnable.as_ref()?.as_python()
     }
 
     /// Whether it has been acknowledged.
@@ -325,10 +354,7 @@ impl Request {
             ("time_start", Value::opt(started)),
             ("acknowledged", self.is_acknowledged().into()),
             ("delivery_info", delivery.into()),
-            (
-                "worker_pid",
-                Value::opt(started.map(|_| std::process::id())),
-            ),
+            ("worker_pid", Value::opt(started.map(|_| self.pid()))),
         ])
     }
 }

@@ -14,6 +14,8 @@ use super::connect::{connect, say_lost};
 use super::consumer::Consumer;
 use super::control::Control;
 use super::core::Core;
+use super::python::{Pool, PoolOptions};
+use super::reading::Reader;
 use super::running::Running;
 use super::session::{End, Session, Setup};
 use super::slots::Slots;
@@ -24,6 +26,7 @@ use crate::app::App;
 use crate::broker::{self, Broker, Held};
 use crate::events::{Dispatcher, Groups};
 use crate::pidbox::{self, Node};
+use crate::pool::python::{Parent, Program, PythonError};
 use crate::protocol::event::Origin;
 use crate::protocol::{LamportClock, Nodename, Queue};
 use crate::shutdown::Shutdown;
@@ -69,6 +72,7 @@ pub struct Worker {
     tasks: Registry,
     queues: Vec<Queue>,
     state: Arc<State>,
+    python: Option<(Program, PoolOptions)>,
 }
 
 impl Worker {
@@ -125,7 +129,17 @@ impl Worker {
             tasks,
             queues,
             state: Arc::default(),
+            python: None,
         })
+    }
+
+    /// The same worker with an interpreter that has loaded a Python app: the app's tasks, which are registered as
+    /// [`PythonTask`](crate::task::PythonTask)s, run in its children.
+    #[must_use]
+    pub fn with_python(mut self, program: Program, options: PoolOptions) -> Self {
+        self.info.pool = options.kind;
+        self.python = Some((program, options));
+        self
     }
 
     /// What it says of itself.
@@ -175,16 +189,37 @@ impl Worker {
     }
 
     async fn work(
-        self,
+        mut self,
         shutdown: Shutdown,
         mut ready: impl FnMut() + Send,
     ) -> Result<Exit, WorkerError> {
         let (directives, mut orders) = mpsc::channel(DIRECTIVES);
         let give_up = CancellationToken::new();
         let finish = CancellationToken::new();
+        let mut talking = JoinSet::new();
+        let python = match self.python.take() {
+            Some((program, options)) => {
+                let (parent, talk) = Parent::new(program)?;
+                talking.spawn(talk);
+                let pool = Arc::new(Pool::new(parent, options));
+                pool.warm_up(self.info.concurrency).await?;
+                Some(pool)
+            }
+            None => None,
+        };
         let (core, writer) = self
-            .core(shutdown, directives, finish.clone(), give_up.clone())
+            .core(
+                shutdown,
+                directives,
+                python,
+                finish.clone(),
+                give_up.clone(),
+            )
             .await?;
+        if let Some(pool) = &core.python {
+            talking.spawn(announce_stop(Arc::clone(&core), Arc::clone(pool)));
+            talking.spawn(stop_without(Arc::clone(&core), pool.parent().clone()));
+        }
         for task in self.tasks.iter() {
             if let Some(problem) = task.problem() {
                 tracing::warn!("Task {} will fail: {problem}", task.name());
@@ -196,10 +231,10 @@ impl Worker {
         let mut writers = JoinSet::new();
         writers.spawn(writer);
         let setup = self.setup(&core);
-        let pool = if self.options.solo {
-            "rcelery::pool::Solo"
-        } else {
-            "rcelery::pool::Threads"
+        let pool = match (&core.python, self.options.solo) {
+            (Some(_), _) => "rcelery::pool::python",
+            (None, true) => "rcelery::pool::Solo",
+            (None, false) => "rcelery::pool::Threads",
         };
         let control: Arc<dyn pidbox::Handler> = Arc::new(Control::new(&core, pool));
         let remote_control = core.settings.worker_enable_remote_control;
@@ -251,6 +286,9 @@ impl Worker {
                     break Err(error.into());
                 }
             };
+            if is_first && let Some(pool) = &core.python {
+                pool.parent().ready().await;
+            }
             is_first = false;
             tracing::info!(event = "worker.ready", "{} ready.", core.nodename);
             core.state.turn();
@@ -280,6 +318,12 @@ impl Worker {
             Err(error) => (None, Some(error)),
         };
         let exit = self.stop(&core, consumer, session, orphans, &give_up).await;
+        let mut lost_python = false;
+        if let Some(pool) = &core.python {
+            lost_python = pool.parent().is_lost();
+            pool.close().await;
+        }
+        talking.shutdown().await;
         let saved = self.options.statedb.as_deref();
         let saved = saved.map_or(Ok(()), |path| statedb::save(path, &core.state));
         give_up_soon(&core, &give_up);
@@ -293,6 +337,7 @@ impl Worker {
         core.app.close().await;
         match error {
             Some(error) => Err(error),
+            None if lost_python => Err(PythonError::Gone.into()),
             None => saved.map(|()| exit),
         }
     }
@@ -370,6 +415,7 @@ impl Worker {
         &self,
         shutdown: Shutdown,
         directives: mpsc::Sender<super::Directive>,
+        python: Option<Arc<Pool>>,
         finish: CancellationToken,
         give_up: CancellationToken,
     ) -> Result<(Arc<Core>, impl Future<Output = ()> + Send + use<>), WorkerError> {
@@ -409,8 +455,15 @@ impl Worker {
         let state = Arc::clone(&self.state);
         state.lock().autoscale = self.info.autoscale;
         let disable_prefetch = self.options.disable_prefetch || settings.worker_disable_prefetch;
+        let tasks = Arc::new(self.tasks.clone());
         let core = Core {
-            tasks: Arc::new(self.tasks.clone()),
+            reader: Reader {
+                tasks: Arc::clone(&tasks),
+                accept: accept.clone(),
+                hostname: self.info.nodename.as_str().into(),
+            },
+            python,
+            tasks,
             nodename: self.info.nodename.clone(),
             hostname: self.info.nodename.as_str().into(),
             state,
@@ -461,6 +514,31 @@ impl Worker {
             events: self.app.event_options(),
         }
     }
+}
+
+/// Tells a Python app that the worker is to stop, when it is.
+async fn announce_stop(core: Arc<Core>, pool: Arc<Pool>) {
+    core.shutdown.warm_asked().await;
+    let how = if core.shutdown.is_cold() {
+        "Cold"
+    } else {
+        "Warm"
+    };
+    let signal = if how == "Cold" { "SIGQUIT" } else { "SIGTERM" };
+    pool.parent().stopping(signal, how).await;
+}
+
+/// Stops the worker when the process of its Python app is gone: no task could be run any more.
+async fn stop_without(core: Arc<Core>, parent: Parent) {
+    parent.gone().await;
+    if !parent.is_lost() {
+        return;
+    }
+    tracing::error!(
+        event = "worker.python_gone",
+        "the Python process of the app is gone: shutting down"
+    );
+    core.shutdown.cold();
 }
 
 /// What runs when the worker is gone is cut off.

@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::Request;
 use super::core::{Core, WorkerHost};
 use super::execute::execute;
+use super::python;
 use crate::task::Host;
 
 /// Runs after which a runner lets others have its thread: some hundred microseconds of tasks that never wait.
@@ -79,6 +80,35 @@ impl Slots {
             table.free();
         }
         next
+    }
+
+    /// The next request, if a child of the Python pool runs it: the runner goes on with the child that it has.
+    pub(super) fn next_python(&self, core: &Core) -> Option<Arc<Request>> {
+        let mut table = self.table();
+        if table.busy > table.slots || !table.python_is_next() {
+            return None;
+        }
+        table.take(core)
+    }
+
+    /// A request that may be handed to a child ahead of its time: one that no other runner will take at once.
+    pub(super) fn take_ahead(&self, core: &Core) -> Option<Arc<Request>> {
+        let mut table = self.table();
+        if table.busy < table.slots || table.left.is_some() || !table.python_is_next() {
+            return None;
+        }
+        table.take(core)
+    }
+
+    /// Takes back requests that were handed out and have not begun: they come first again, in their order.
+    pub(super) fn put_back(&self, core: &Arc<Core>, requests: Vec<Arc<Request>>) {
+        let mut table = self.table();
+        table.begun = table.begun.saturating_sub(requests.len() as u64);
+        for request in requests.into_iter().rev() {
+            table.ready.push_front(request);
+        }
+        drop(table);
+        self.start(core);
     }
 
     /// A slot is free whose runner is gone.
@@ -162,6 +192,10 @@ impl Table {
         Some(request)
     }
 
+    fn python_is_next(&self) -> bool {
+        self.ready.front().is_some_and(|r| r.python().is_some())
+    }
+
     fn free(&mut self) {
         self.busy = self.busy.saturating_sub(1);
         self.idle_since = Instant::now();
@@ -222,7 +256,14 @@ async fn run(core: Arc<Core>, first: Arc<Request>) {
     let mut runs = 0_u32;
     loop {
         runner.0.holder.store(HELD, Ordering::Release);
-        execute(&core, request, &host, Box::new(Hold(Arc::clone(&runner.0)))).await;
+        let hold = Hold(Arc::clone(&runner.0));
+        match &core.python {
+            Some(pool) if request.python().is_some() => {
+                python::serve(&core, pool, request).await;
+                drop(hold);
+            }
+            _ => execute(&core, request, &host, Box::new(hold)).await,
+        }
         if !runner.is_free() {
             return;
         }

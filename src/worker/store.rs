@@ -109,6 +109,8 @@ enum Entry {
     Store(ResultMeta, Then),
     /// Tell when all before it is done.
     Flush(oneshot::Sender<()>),
+    /// Go on when all before it is done. Must not block.
+    After(Box<dyn FnOnce() + Send>),
 }
 
 /// How to try again.
@@ -201,6 +203,14 @@ impl Storer {
         }
     }
 
+    /// Calls `then` when everything that was handed in before is stored, or given up. Waits for room only.
+    pub(super) async fn after(&self, then: impl FnOnce() + Send + 'static) {
+        let entry = Entry::After(Box::new(then));
+        if let Err(mpsc::error::SendError(Entry::After(then))) = self.entries.send(entry).await {
+            then();
+        }
+    }
+
     /// Stores a meta in its turn, without waiting for it.
     pub(super) async fn post(&self, meta: ResultMeta) {
         if self.send(meta, Then::Nothing).await.is_err() {
@@ -247,6 +257,7 @@ async fn write(desk: Arc<Desk>, mut waiting: mpsc::Receiver<Entry>, finish: Canc
         let mut metas = Vec::with_capacity(batch.len());
         let mut thens = Vec::with_capacity(received);
         let mut flushed = Vec::new();
+        let mut after = Vec::new();
         let turn = desk.turn.lock().await;
         for entry in batch.drain(..) {
             match entry {
@@ -255,6 +266,7 @@ async fn write(desk: Arc<Desk>, mut waiting: mpsc::Receiver<Entry>, finish: Canc
                     thens.push(then);
                 }
                 Entry::Flush(done) => flushed.push(done),
+                Entry::After(then) => after.push(then),
             }
         }
         let _pending: Vec<_> = metas.iter().map(|_| Pending(&desk)).collect();
@@ -271,6 +283,12 @@ async fn write(desk: Arc<Desk>, mut waiting: mpsc::Receiver<Entry>, finish: Canc
             };
             // The writer goes on for all others, whatever one of them does.
             let then = std::panic::AssertUnwindSafe(|| then.done(meta, outcome));
+            if std::panic::catch_unwind(then).is_err() {
+                tracing::error!("recording the end of a task ended in a panic of the worker's own");
+            }
+        }
+        for then in after {
+            let then = std::panic::AssertUnwindSafe(then);
             if std::panic::catch_unwind(then).is_err() {
                 tracing::error!("recording the end of a task ended in a panic of the worker's own");
             }

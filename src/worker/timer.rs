@@ -13,11 +13,10 @@ use tokio::sync::mpsc;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::Request;
+use super::reading::Reader;
 use super::request::Times;
 use crate::broker::{Acker, BrokerError, Settle, Settlement};
-use crate::protocol::codec::Accept;
-use crate::protocol::{Ident, Message, ProtocolError, TaskMessage, envelope};
-use crate::task::Registry;
+use crate::protocol::{Ident, Message, ProtocolError, envelope};
 
 /// Envelopes that are larger are kept as they are: compressing them would hold up the loop.
 const LARGE: usize = 64 << 10;
@@ -32,8 +31,7 @@ pub(super) struct Timer {
     retries: usize,
     packer: Packer,
     /// What reading a message again takes.
-    tasks: Arc<Registry>,
-    accept: Accept,
+    reader: Reader,
 }
 
 /// A request that is held.
@@ -66,11 +64,10 @@ pub(super) struct Kept {
 pub(super) struct Out(Held);
 
 impl Timer {
-    /// A timer for a worker with these tasks.
-    pub(super) fn new(tasks: Arc<Registry>, accept: Accept) -> Self {
+    /// A timer for a worker that reads messages so.
+    pub(super) fn new(reader: Reader) -> Self {
         Self {
-            tasks,
-            accept,
+            reader,
             ..Self::default()
         }
     }
@@ -220,15 +217,14 @@ impl Timer {
     fn read(&self, packed: &Packed, acker: Option<Acker>) -> Result<Arc<Request>, ProtocolError> {
         let read = || {
             let Kept { mut message, queue } = self.packer.unpack(&packed.bytes)?;
-            let task = TaskMessage::take(&mut message, &self.accept)?;
-            let times = Times::of(&task.header)?;
-            Ok((task, times, message, queue))
+            let read = self.reader.read(&mut message)?;
+            let times = Times::of(&read.task.header)?;
+            Ok((read, times, message, queue))
         };
         match (read(), acker) {
-            (Ok((task, times, message, queue)), acker) => {
-                let runnable = self.tasks.get(&task.header.task).cloned();
+            (Ok((read, times, message, queue)), acker) => {
                 let acker = acker.unwrap_or_else(|| Acker::new(packed.tag.to_string(), None));
-                let request = Request::new(task, times, runnable, message, queue, acker);
+                let request = Request::new(read, times, message, queue, acker);
                 Ok(Arc::new(request))
             }
             (Err(error), Some(acker)) => {
@@ -354,7 +350,8 @@ fn part(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{TaskHeader, Value};
+    use crate::protocol::codec::Accept;
+    use crate::protocol::{TaskHeader, TaskMessage, Value};
 
     fn message(n: usize, body: &str) -> Message {
         let id = format!("cccccccc-0000-4000-8000-{n:012}");
@@ -376,10 +373,10 @@ mod tests {
 
     fn hold(timer: &mut Timer, at: i64, message: &Message) {
         let mut taken = message.clone();
-        let task = TaskMessage::take(&mut taken, &Accept::default()).unwrap();
+        let read = timer.reader.read(&mut taken).unwrap();
         let acker = Acker::new(format!("tag-{at}"), None);
-        let times = Times::of(&task.header).unwrap();
-        let request = Request::new(task, times, None, taken, "celery".to_owned(), acker);
+        let times = Times::of(&read.task.header).unwrap();
+        let request = Request::new(read, times, taken, "celery".to_owned(), acker);
         let kept = Kept {
             message: message.clone(),
             queue: "celery".to_owned(),

@@ -7,6 +7,7 @@ use super::complete::{part_done, record_failure, sends_events, store};
 use super::core::Core;
 use super::execute::event;
 use super::follow;
+use super::python;
 use super::request::one_line;
 use crate::broker::Settle;
 use crate::protocol::{Exception, State as TaskState, Value};
@@ -14,23 +15,14 @@ use crate::task::Caller;
 
 /// Records a request as revoked: `reason` is `revoked`, `expired` or `terminated`, the last with its signal.
 pub(super) async fn revoked(core: &Core, request: &Request, reason: &str, signal: Option<&str>) {
-    let exception = Exception::new("celery.exceptions", "TaskRevokedError", vec![reason.into()]);
-    if core.stores_errors(request) {
-        let meta = core.meta(
-            request,
-            TaskState::REVOKED,
-            exception.to_value(),
-            Vec::new(),
-        );
-        if let Err(error) = store(core, meta).await {
-            tracing::error!("can't store that {} was {reason}: {error}", request.label());
-        }
+    let signum = signal.and_then(signal_number);
+    if python::revoked(core, request, reason, signum).await {
+        // Recorded by Celery's own code.
+    } else {
+        record_revoked(core, request, reason).await;
     }
-    follow::fail_chain(core, request, TaskState::REVOKED, &exception, None).await;
-    part_done(core, request, TaskState::REVOKED, exception.to_value()).await;
     core.settle(request, Settle::Ack);
     if sends_events(request) {
-        let signum = signal.and_then(signal_number);
         core.events.task("task-revoked", || {
             let expired = reason == "expired";
             let fields = [
@@ -52,6 +44,23 @@ pub(super) async fn revoked(core: &Core, request: &Request, reason: &str, signal
             request.label()
         );
     }
+}
+
+async fn record_revoked(core: &Core, request: &Request, reason: &str) {
+    let exception = Exception::new("celery.exceptions", "TaskRevokedError", vec![reason.into()]);
+    if core.stores_errors(request) {
+        let meta = core.meta(
+            request,
+            TaskState::REVOKED,
+            exception.to_value(),
+            Vec::new(),
+        );
+        if let Err(error) = store(core, meta).await {
+            tracing::error!("can't store that {} was {reason}: {error}", request.label());
+        }
+    }
+    follow::fail_chain(core, request, TaskState::REVOKED, &exception, None).await;
+    part_done(core, request, TaskState::REVOKED, exception.to_value()).await;
 }
 
 /// The number of a signal by its name.

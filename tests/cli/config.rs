@@ -398,30 +398,20 @@ fn no_password_is_ever_shown() {
 }
 
 #[test]
-fn a_python_app_is_refused_by_the_worker_and_noted_by_others_without_a_broker() {
+fn a_python_app_that_cannot_be_loaded_is_refused_by_all_that_need_it() {
     let rcelery = Rcelery::new();
-    let refused = rcelery.run(&["-A", "proj.app:celery", "worker"]);
-    refused.exit(78);
-    assert!(
-        refused.stderr.contains("proj.app:celery"),
-        "{}",
-        refused.stderr
-    );
-    let noted = rcelery.run(&["send", "x", "-A", "proj"]);
-    assert_eq!(noted.exit(0).stderr.lines().count(), 1, "{}", noted.stderr);
-    assert!(
-        noted.stderr.contains("config import -A proj"),
-        "{}",
-        noted.stderr
-    );
-    assert_eq!(
-        rcelery
-            .run(&["purge", "-f", "-A", "proj", "-q"])
-            .exit(0)
-            .stderr,
-        ""
-    );
     let broker = format!("sqlite:///{}", rcelery.home().join("other.db").display());
+    for args in [
+        &["-A", "proj.app:celery", "worker"][..],
+        &["-A", "proj.app:celery", "-b", &broker, "worker"],
+        &["send", "x", "-A", "proj.app:celery"],
+        &["purge", "-f", "-A", "proj.app:celery", "-q"],
+    ] {
+        let refused = rcelery.run(args);
+        refused.exit(78);
+        let said = &refused.stderr;
+        assert!(said.contains("proj.app:celery"), "{said}");
+    }
     let silent = rcelery.run(&["send", "x", "-A", "proj", "-b", &broker]);
     assert_eq!(silent.exit(0).stderr, "");
     let rcelery = rcelery.env("CELERY_APP", "proj");

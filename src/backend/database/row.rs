@@ -3,6 +3,7 @@
 //! Mirrors `DatabaseBackend._update_result` and `_get_task_meta_for`: bytes columns hold what `result_serializer` makes,
 //! and rows of older versions hold pickles, whatever the serializer.
 
+use bytes::Bytes;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use tracing::warn;
@@ -10,7 +11,7 @@ use tracing::warn;
 use crate::backend::BackendError;
 use crate::backend::registry::Options;
 use crate::protocol::codec::{self, Accept, pickle};
-use crate::protocol::result::Extended;
+use crate::protocol::result::{Encoded, Extended};
 use crate::protocol::{Exception, ProtocolError, ResultMeta, ResultTuple, State, Value, time};
 
 /// What every pickle of protocol 2 and later starts with.
@@ -108,6 +109,9 @@ impl Coder {
     /// # Errors
     /// `Encode` if a value has no form in the serializer, `Invalid` for a `date_done` that is no date.
     pub(super) fn to_row(&self, meta: &ResultMeta) -> Result<Row, ProtocolError> {
+        if let Some(Encoded::Row(columns)) = &meta.encoded {
+            return Ok(encoded_row(meta, columns));
+        }
         let exception = if self.is_pickle() {
             meta.exception()
         } else {
@@ -237,6 +241,30 @@ impl Coder {
             _ => text,
         }
     }
+}
+
+/// The row whose columns Celery itself has encoded.
+fn encoded_row(meta: &ResultMeta, columns: &[Option<Bytes>]) -> Row {
+    let mut columns = columns.iter().map(|c| c.as_ref().map(|c| c.to_vec()));
+    let mut next = || columns.next().flatten();
+    let mut row = Row {
+        task_id: meta.task_id.as_bytes().to_vec(),
+        status: Some(meta.status.as_str().as_bytes().to_vec()),
+        result: next(),
+        date_done: next(),
+        traceback: next(),
+        children: next(),
+        name: next(),
+        args: next(),
+        kwargs: next(),
+        worker: next(),
+        ..Row::default()
+    };
+    let retries = next().map(string);
+    row.retries = retries.as_deref().and_then(|n| n.parse().ok());
+    row.queue = next();
+    row.stamps = next();
+    row
 }
 
 fn string(bytes: Vec<u8>) -> String {

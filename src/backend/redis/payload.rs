@@ -5,6 +5,7 @@
 use crate::backend::BackendError;
 use crate::backend::registry::Options;
 use crate::protocol::codec::{self, Accept, compression};
+use crate::protocol::result::Encoded;
 use crate::protocol::{ProtocolError, ResultMeta, Value};
 
 /// Before a compressed value; then its content type, a zero byte and the data.
@@ -46,6 +47,9 @@ impl Codec {
 
     /// A meta as it is stored.
     pub(super) fn encode_meta(&self, meta: &ResultMeta) -> Result<Vec<u8>, BackendError> {
+        if let Some(Encoded::Object(bytes)) = &meta.encoded {
+            return Ok(bytes.to_vec());
+        }
         if self.content_type != "application/json" {
             return self.encode(&meta.to_value());
         }

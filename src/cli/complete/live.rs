@@ -159,7 +159,13 @@ impl Live {
         if let Some(directory) = &global.workdir {
             std::env::set_current_dir(directory)?;
         }
-        Context::new(self.app.clone(), global, Farewell::default(), Vec::new())
+        Context::new(
+            self.app.clone(),
+            global,
+            Farewell::default(),
+            Vec::new(),
+            None,
+        )
     }
 }
 

@@ -17,6 +17,7 @@ use crate::pidbox::Answer;
 use crate::protocol::{LamportClock, Map, Value, repr};
 use crate::shutdown::Shutdown;
 use crate::task::Registry;
+use crate::worker::python::Pool;
 use crate::worker::{Core, Directive, State};
 
 /// How long a command waits for the consumer loop to do what it asked.
@@ -47,6 +48,8 @@ pub struct Control {
     pub pool: &'static str,
     /// What `memsample` measured since the last `memdump`.
     pub memory_samples: Mutex<VecDeque<String>>,
+    /// The children of its Python app, if it has one.
+    pub(in crate::worker) python: Option<Arc<Pool>>,
 }
 
 /// Whether a command looks or changes.
@@ -212,6 +215,7 @@ impl Control {
             shutdown: core.shutdown.clone(),
             pool,
             memory_samples: Mutex::default(),
+            python: core.python.clone(),
         }
     }
 

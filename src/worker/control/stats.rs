@@ -52,19 +52,30 @@ fn stats(control: &Control) -> Map {
     stats
 }
 
-/// The pool, with the keys of Celery's prefork pool: monitors ask for them. All slots are in one process.
+/// The pool, with the keys of Celery's prefork pool: monitors ask for them. Without a Python app all slots are in one
+/// process.
 fn pool(control: &Control, concurrency: usize, active: usize, started: u64) -> Value {
     let settings = &control.settings;
     let seconds = |limit: Option<std::time::Duration>| {
         limit.map_or(Value::Int(0), |l| Value::Float(l.as_secs_f64()))
     };
     let share = if started == 0 { "0.00" } else { "1.00" };
+    let (processes, max_tasks) = match &control.python {
+        Some(pool) => (pool.pids(), pool.options().max_tasks.map(Value::from)),
+        None => (vec![std::process::id()], None),
+    };
     Value::from([
         ("implementation", control.pool.into()),
         ("max-concurrency", concurrency.into()),
-        ("processes", Value::List(vec![std::process::id().into()])),
+        (
+            "processes",
+            Value::List(processes.into_iter().map(Value::from).collect()),
+        ),
         ("threads", active.into()),
-        ("max-tasks-per-child", "N/A".into()),
+        (
+            "max-tasks-per-child",
+            max_tasks.unwrap_or_else(|| "N/A".into()),
+        ),
         ("put-guarded-by-semaphore", true.into()),
         (
             "timeouts",

@@ -22,6 +22,7 @@ use crate::protocol::{
 };
 use crate::shutdown::Shutdown;
 use crate::task::{Context, Registry, Runnable, TaskError, TaskOptions};
+use crate::worker::reading::Read;
 use crate::worker::request::Times;
 use crate::worker::state::Phase;
 use crate::worker::{Directive, Request, State};
@@ -215,6 +216,7 @@ impl Bench {
             shutdown: Shutdown::new(),
             pool: "rcelery::pool::Threads",
             memory_samples: Mutex::default(),
+            python: None,
         };
         Self {
             control,
@@ -255,10 +257,14 @@ fn request(n: u64, task: &str, phase: Phase) -> Arc<Request> {
     let mut envelope = Message::default();
     envelope.properties.priority = Some(0);
     envelope.properties.delivery_info.routing_key = "celery".to_owned();
+    let read = Read {
+        task: message,
+        runnable: None,
+        wire: None,
+    };
     let request = Request::new(
-        message,
+        read,
         times,
-        None,
         envelope,
         "celery".to_owned(),
         Acker::new(n.to_string(), None),

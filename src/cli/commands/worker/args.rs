@@ -16,6 +16,7 @@ use crate::worker::WorkerOptions;
 #[command(after_long_help = "\
 Examples:
   rcelery worker -l INFO
+  rcelery -A proj worker -l INFO                           # the tasks of a Python app
   rcelery worker -c 8 -Q celery,video -n w1@%h -E
   rcelery worker --detach --pidfile /run/rcelery.pid -f /var/log/rcelery.log
   rcelery worker --burst                                   # do what waits, then exit
@@ -107,7 +108,11 @@ pub(crate) struct WorkerArgs {
     #[arg(short, long, value_name = "N", value_parser = concurrency, allow_negative_numbers = true, help_heading = "Pool options")]
     pub(super) concurrency: Option<usize>,
 
-    /// Kind of pool: threads or solo; Celery's other names mean threads
+    /// Kind of pool: of a Python app prefork (the default), threads or solo
+    ///
+    /// prefork: a process for each slot, forked from one that has imported the app. threads: one process with a thread
+    /// for each slot, which nothing can end. solo: one process. Without a Python app, threads or solo; other names
+    /// mean threads.
     #[arg(short = 'P', long, value_name = "POOL", value_parser = ["threads", "solo", "prefork", "eventlet", "gevent", "processes", "custom"], hide_possible_values = true, help_heading = "Pool options")]
     pub(super) pool: Option<String>,
 
@@ -127,7 +132,7 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "SECS", value_parser = parse::duration, allow_negative_numbers = true, help_heading = "Pool options")]
     pub(super) drain_timeout: Option<Duration>,
 
-    /// Accepted for Celery's sake, without effect: there are no child processes
+    /// Replace a process of a Python app after so many tasks
     #[arg(
         long,
         value_name = "N",
@@ -136,7 +141,7 @@ pub(crate) struct WorkerArgs {
     )]
     pub(super) max_tasks_per_child: Option<u64>,
 
-    /// Accepted for Celery's sake, without effect: there are no child processes
+    /// Replace a process of a Python app when it has used so much memory
     #[arg(
         long,
         value_name = "KIB",
@@ -145,7 +150,7 @@ pub(crate) struct WorkerArgs {
     )]
     pub(super) max_memory_per_child: Option<u64>,
 
-    /// Accepted for Celery's sake, without effect: there are no child processes
+    /// Accepted for Celery's sake, without effect: processes are forked
     #[arg(
         long,
         value_name = "METHOD",
@@ -180,7 +185,7 @@ pub(crate) struct WorkerArgs {
     )]
     pub(super) exclude_queues: Vec<String>,
 
-    /// Accepted for Celery's sake, without effect: there are no Python modules to import
+    /// Comma separated list of further Python modules to import
     #[arg(
         short = 'I',
         long,
@@ -277,12 +282,12 @@ pub(crate) struct WorkerArgs {
     #[arg(long, value_name = "MASK", value_parser = octal, help_heading = "Daemon options")]
     pub(super) umask: Option<u32>,
 
-    /// Accepted for Celery's sake, without effect: there is no Python here
+    /// Python interpreter of the app [default: of $VIRTUAL_ENV, else python3]
     #[arg(
         long,
         value_name = "PATH",
         hide_short_help = true,
-        help_heading = "Daemon options"
+        help_heading = "Pool options"
     )]
     pub(super) executable: Option<String>,
 

@@ -7,6 +7,7 @@ mod dump;
 mod expand;
 mod http;
 mod metrics;
+mod python;
 mod restart;
 mod voice;
 
@@ -31,6 +32,7 @@ use crate::cli::daemon::{self, Identity, Pidfile};
 use crate::cli::error::{Failure, Kind, Report, Silent};
 use crate::cli::farewell::Farewell;
 use crate::cli::logging::{self, LogFormat, SAID};
+use crate::cli::python::Loaded;
 use crate::cli::signals::{Asked, Order, WorkerSignals};
 use crate::cli::suggest::did_you_mean;
 use crate::config::{ConfigError, Override, Settings};
@@ -81,23 +83,12 @@ impl WorkerArgs {
             gid: self.gid.clone(),
         };
         identity.assume()?;
-        if let Some(app) = global.python_app() {
-            return Err(Failure::new(
-                Kind::Config,
-                format!(
-                    "can't run the tasks of the Python app `{app}`: this worker has no Python pool"
-                ),
-            )
-            .hint(format!(
-                "take its settings over with `rcelery config import -A {app}`, then leave out -A"
-            ))
-            .into());
-        }
-        let cx = Context::new(app, global, Farewell::default(), overrides)?;
-        cx.check_tasks()?;
         let host = gethostname::gethostname().to_string_lossy().into_owned();
         let node = Nodename::expand(self.hostname.as_deref().unwrap_or(""), &host);
-        let logfile = self.logfile(&node, cx.global.detached)?;
+        let logfile = self.logfile(&node, global.detached)?;
+        let mut python = global.load_python(self.asked(&global, &node, logfile.as_deref()))?;
+        let cx = Context::new(app, global, Farewell::default(), overrides, python.as_ref())?;
+        cx.check_tasks()?;
         let voice = Voice::new(&cx, self.log_format);
         let log = logging::Log {
             level: self.loglevel,
@@ -117,13 +108,13 @@ impl WorkerArgs {
                 pidfile
             }
         };
-        self.complain(&voice, cx.app.settings())?;
+        self.complain(&voice, cx.app.settings(), python.as_ref())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .context("starting the runtime")?;
         let asked = Asked::default();
-        let outcome = runtime.block_on(self.work(&cx, &voice, &node, &asked));
+        let outcome = runtime.block_on(self.work(&cx, &voice, &node, &asked, python.as_mut()));
         // A blocking task that nobody can stop must not keep the worker for ever.
         runtime.shutdown_timeout(Duration::from_secs(1));
         drop(pidfile);
@@ -175,9 +166,34 @@ impl WorkerArgs {
     }
 
     /// Says what was given and has no effect.
-    fn complain(&self, voice: &Voice, settings: &Settings) -> io::Result<()> {
+    fn complain(
+        &self,
+        voice: &Voice,
+        settings: &Settings,
+        python: Option<&Loaded>,
+    ) -> io::Result<()> {
         if nix::unistd::geteuid().is_root() && !voice.is_detached() {
             voice.warn("running as root; name another user with --uid")?;
+        }
+        let beat = [
+            (self.schedule.is_some(), "--schedule"),
+            (self.scheduler.is_some(), "--scheduler"),
+        ];
+        if let Some(python) = python {
+            for (class, tasks) in python.custom_requests() {
+                voice.warn(format!(
+                    "the request class {class} is not used here: {}",
+                    tasks.join(", ")
+                ))?;
+            }
+            if self
+                .pool_start_method
+                .as_deref()
+                .is_some_and(|m| m != "fork")
+            {
+                voice.warn("--pool-start-method has no effect here: children are forked")?;
+            }
+            return say_idle(voice, &beat);
         }
         let pool = self.pool(settings);
         if !matches!(pool, "threads" | "solo") {
@@ -192,12 +208,9 @@ impl WorkerArgs {
             (self.pool_start_method.is_some(), "--pool-start-method"),
             (self.include.is_some(), "--include"),
             (self.executable.is_some(), "--executable"),
-            (self.schedule.is_some(), "--schedule"),
-            (self.scheduler.is_some(), "--scheduler"),
         ];
-        idle.iter()
-            .filter(|(given, _)| *given)
-            .try_for_each(|(_, option)| voice.warn(format!("{option} has no effect here")))
+        say_idle(voice, &idle)?;
+        say_idle(voice, &beat)
     }
 
     async fn work(
@@ -206,6 +219,7 @@ impl WorkerArgs {
         voice: &Voice<'_>,
         node: &Nodename,
         asked: &Asked,
+        python: Option<&mut Loaded>,
     ) -> anyhow::Result<ExitCode> {
         let mut signals = WorkerSignals::new().context("catching signals")?;
         let env = |name: &str| std::env::var_os(name);
@@ -215,12 +229,22 @@ impl WorkerArgs {
         } else {
             Order::Term
         };
-        let worker = match Worker::new(cx.app.clone(), self.options(cx.app.settings())).await {
+        let mut options = self.options(cx.app.settings());
+        if let Some(queues) = python.as_ref().and_then(|python| python.consumes()) {
+            options.queues = queues;
+        }
+        let mut worker = match Worker::new(cx.app.clone(), options).await {
             Err(WorkerError::Config(error @ ConfigError::UnknownQueue { .. })) => {
                 return Err(unknown_queue(cx, &error).into());
             }
             other => other?,
         };
+        if let Some(python) = python
+            && let Some(program) = python.program.take()
+        {
+            let pool = self.python_pool(cx.app.settings(), python);
+            worker = worker.with_python(program, pool);
+        }
         let info = worker.info();
         for name in &info.unknown_excluded {
             let known = info.queues.iter().map(|q| q.name.as_str());
@@ -333,6 +357,14 @@ fn unknown_queue(cx: &Context, error: &ConfigError) -> Failure {
     let hint = did_you_mean(queue, known.iter().copied())
         .unwrap_or_else(|| format!("configured are: {}", known.join(", ")));
     failure.hint(hint)
+}
+
+/// Says of options that were given that they have no effect.
+fn say_idle(voice: &Voice, options: &[(bool, &str)]) -> io::Result<()> {
+    options
+        .iter()
+        .filter(|(given, _)| *given)
+        .try_for_each(|(_, option)| voice.warn(format!("{option} has no effect here")))
 }
 
 async fn serve(server: Option<Server>, state: &Arc<State>) {

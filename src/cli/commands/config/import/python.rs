@@ -13,7 +13,11 @@ use crate::cli::output::table::printable;
 use crate::protocol::Value;
 use crate::protocol::codec::json;
 
-const SCRIPT: &str = include_str!("dump.py");
+/// First what the pool of a Python app uses as well.
+const SCRIPT: &str = concat!(
+    include_str!("../../../../pool/python/settings.py"),
+    include_str!("dump.py")
+);
 
 /// What is read.
 #[derive(Debug, Clone, Copy)]

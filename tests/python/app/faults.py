@@ -1,0 +1,76 @@
+"""Tasks that break their process, and an app that counts how often each has run."""
+import os
+import signal
+import time
+
+from celery import Celery
+
+app = Celery("faults", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
+app.conf.update(
+    broker_transport_options={"polling_interval": 0.05},
+    worker_max_tasks_per_child=int(os.environ.get("MAX_TASKS", "0")) or None,
+)
+
+
+def note(*words):
+    fd = os.open(os.environ["NOTES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(fd, ("\t".join(map(str, words)) + "\n").encode())
+    os.close(fd)
+
+
+@app.task(acks_late=True, reject_on_worker_lost=True, ignore_result=True)
+def mark(n):
+    time.sleep(0.01)
+    note(n)
+
+
+@app.task
+def pid():
+    return os.getpid()
+
+
+@app.task
+def sleep(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+@app.task(ignore_result=True)
+def noop():
+    pass
+
+
+@app.task
+def add(x, y):
+    return x + y
+
+
+@app.task
+def closes_descriptors():
+    os.closerange(3, 200)
+
+
+@app.task
+def hangs():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+    while True:
+        time.sleep(1)
+
+
+@app.task
+def grows(mebibytes):
+    grows.kept = bytearray(mebibytes << 20)
+    return os.getpid()
+
+
+@app.task(bind=True)
+def updates(self, times):
+    start = time.perf_counter()
+    for n in range(times):
+        self.update_state(state="PROGRESS", meta={"current": n})
+    return times / (time.perf_counter() - start)
+
+
+@app.task
+def stops_itself():
+    os.kill(os.getpid(), signal.SIGSTOP)

@@ -1,0 +1,1 @@
+"""An app that uses what Celery has: `-A feats` finds it in `feats.celery`."""
