@@ -150,7 +150,9 @@ fn commands(program: &Rcelery) -> PathBuf {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("the file is ours");
     };
     // A script, not a link: an interpreter finds its packages from the place that it was called by.
-    script("python", &format!("exec {} \"$@\"", python.display()));
+    for name in ["python", "python3"] {
+        script(name, &format!("exec {} \"$@\"", python.display()));
+    }
     script(
         "celery",
         &format!("exec {} -m celery \"$@\"", python.display()),

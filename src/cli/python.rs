@@ -137,7 +137,7 @@ fn refused(name: &str, error: PythonError) -> Failure {
                     printable(name)
                 )
             });
-            Failure::new(Kind::Config, text).hint(hint).verbatim()
+            Failure::new(Kind::Config, text).hint(hint)
         }
         PythonError::Interpreter { program, source } => Failure::new(
             Kind::Config,

@@ -3,14 +3,52 @@
 //!
 //! Mirrors `celery.worker.request.Request.__init__` (`_request_dict`).
 
-use super::codec::json;
-use super::{Message, Properties, Value};
+use super::codec::{json, marshal};
+use super::{Message, Properties, TaskMessage, Value};
 
 /// The request as a JSON object. Beside Celery's keys it has `_content_type` and `_content_encoding`, those of the body.
 #[must_use]
 pub fn to_json(message: &Message, hostname: &str) -> String {
+    let mut out = Json {
+        text: String::with_capacity(1024),
+        is_empty: true,
+    };
+    out.text.push('{');
+    fill(&mut out, message, hostname);
+    out.text.push('}');
+    out.text
+}
+
+/// The same in Python's own format; none if a header has no plain form.
+#[must_use]
+pub fn to_marshal(message: &Message, hostname: &str) -> Option<Vec<u8>> {
+    let mut out = Marshal {
+        bytes: Vec::with_capacity(1024),
+        is_whole: true,
+    };
+    marshal::open(&mut out.bytes);
+    fill(&mut out, message, hostname);
+    marshal::end(&mut out.bytes);
+    out.is_whole.then_some(out.bytes)
+}
+
+/// What was the body, `[args, kwargs, embed]`, in Python's own format; none if an argument has no plain form.
+#[must_use]
+pub fn body_to_marshal(task: &TaskMessage) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(128);
+    let args = &task.args;
+    out.push(b'[');
+    out.extend_from_slice(&3_i32.to_le_bytes());
+    out.push(b'[');
+    out.extend_from_slice(&i32::try_from(args.len()).ok()?.to_le_bytes());
+    let whole = args.iter().all(|arg| marshal::write(&mut out, arg))
+        && marshal::map(&mut out, &task.kwargs)
+        && marshal::write(&mut out, &task.embed.to_value());
+    whole.then_some(out)
+}
+
+fn fill(out: &mut impl Object, message: &Message, hostname: &str) {
     let properties = &message.properties;
-    let mut out = Object::new();
     for (name, value) in &message.headers {
         out.value(name, value);
     }
@@ -18,24 +56,24 @@ pub fn to_json(message: &Message, hostname: &str) -> String {
         .headers
         .get("redelivered")
         .is_some_and(Value::truthy);
-    out.raw("properties", &properties_json(properties));
+    out.open("properties");
+    fill_properties(out, properties);
+    out.close();
     out.text("reply_to", properties.reply_to.as_deref());
     out.text("correlation_id", properties.correlation_id.as_deref());
     out.text("hostname", Some(hostname));
     let info = &properties.delivery_info;
-    let mut delivery = Object::new();
-    delivery.text("exchange", Some(&info.exchange));
-    delivery.text("routing_key", Some(&info.routing_key));
-    delivery.value("priority", &Value::opt(properties.priority));
-    delivery.value("redelivered", &(info.redelivered || redelivered).into());
-    out.raw("delivery_info", &delivery.end());
+    out.open("delivery_info");
+    out.text("exchange", Some(&info.exchange));
+    out.text("routing_key", Some(&info.routing_key));
+    out.value("priority", &Value::opt(properties.priority));
+    out.value("redelivered", &(info.redelivered || redelivered).into());
+    out.close();
     out.text("_content_type", Some(&message.content_type));
     out.text("_content_encoding", Some(&message.content_encoding));
-    out.end()
 }
 
-fn properties_json(properties: &Properties) -> String {
-    let mut out = Object::new();
+fn fill_properties(out: &mut impl Object, properties: &Properties) {
     for (name, value) in &properties.extra {
         out.value(name, value);
     }
@@ -55,51 +93,88 @@ fn properties_json(properties: &Properties) -> String {
     if let Some(priority) = properties.priority {
         out.value("priority", &priority.into());
     }
-    let mut info = Object::new();
-    info.text("exchange", Some(&properties.delivery_info.exchange));
-    info.text("routing_key", Some(&properties.delivery_info.routing_key));
-    out.raw("delivery_info", &info.end());
-    out.end()
+    out.open("delivery_info");
+    out.text("exchange", Some(&properties.delivery_info.exchange));
+    out.text("routing_key", Some(&properties.delivery_info.routing_key));
+    out.close();
 }
 
-/// A JSON object being written; a key that is written again counts, as everywhere.
-struct Object(String);
+/// An object being written; of a key that is written again the last counts.
+trait Object {
+    fn value(&mut self, name: &str, value: &Value);
+    fn text(&mut self, name: &str, text: Option<&str>);
+    /// Begins an object inside, until [`Object::close`].
+    fn open(&mut self, name: &str);
+    fn close(&mut self);
+}
 
-impl Object {
-    fn new() -> Self {
-        Self(String::with_capacity(1024))
-    }
+struct Json {
+    text: String,
+    is_empty: bool,
+}
 
+impl Json {
     fn key(&mut self, name: &str) {
-        self.0.push(if self.0.is_empty() { '{' } else { ',' });
-        json::write_str(&mut self.0, name);
-        self.0.push(':');
+        if !std::mem::replace(&mut self.is_empty, false) {
+            self.text.push(',');
+        }
+        json::write_str(&mut self.text, name);
+        self.text.push(':');
     }
+}
 
+impl Object for Json {
     fn value(&mut self, name: &str, value: &Value) {
         self.key(name);
-        json::write(&mut self.0, value);
+        json::write(&mut self.text, value);
     }
 
     fn text(&mut self, name: &str, text: Option<&str>) {
         self.key(name);
         match text {
-            Some(text) => json::write_str(&mut self.0, text),
-            None => self.0.push_str("null"),
+            Some(text) => json::write_str(&mut self.text, text),
+            None => self.text.push_str("null"),
         }
     }
 
-    fn raw(&mut self, name: &str, json: &str) {
+    fn open(&mut self, name: &str) {
         self.key(name);
-        self.0.push_str(json);
+        self.text.push('{');
+        self.is_empty = true;
     }
 
-    fn end(mut self) -> String {
-        if self.0.is_empty() {
-            self.0.push('{');
+    fn close(&mut self) {
+        self.text.push('}');
+        self.is_empty = false;
+    }
+}
+
+struct Marshal {
+    bytes: Vec<u8>,
+    is_whole: bool,
+}
+
+impl Object for Marshal {
+    fn value(&mut self, name: &str, value: &Value) {
+        self.is_whole &=
+            marshal::text(&mut self.bytes, name) && marshal::write(&mut self.bytes, value);
+    }
+
+    fn text(&mut self, name: &str, text: Option<&str>) {
+        self.is_whole &= marshal::text(&mut self.bytes, name);
+        match text {
+            Some(text) => self.is_whole &= marshal::text(&mut self.bytes, text),
+            None => self.bytes.push(b'N'),
         }
-        self.0.push('}');
-        self.0
+    }
+
+    fn open(&mut self, name: &str) {
+        self.is_whole &= marshal::text(&mut self.bytes, name);
+        marshal::open(&mut self.bytes);
+    }
+
+    fn close(&mut self) {
+        marshal::end(&mut self.bytes);
     }
 }
 
@@ -125,5 +200,9 @@ mod tests {
         assert_eq!(info["routing_key"], "celery".into());
         assert_eq!(info["redelivered"], true.into());
         assert_eq!(info["priority"], 3.into());
+        assert!(to_marshal(&message, "w1@box").is_some());
+        let bytes = Value::Bytes(vec![1]);
+        message.headers.insert("odd".to_owned(), bytes);
+        assert!(to_marshal(&message, "w1@box").is_none());
     }
 }

@@ -78,11 +78,18 @@ fn both(env: &[(&str, &str)], stores: [Store; 2]) -> [Seen; 2] {
 fn comparable(name: &str, seen: &Value) -> Value {
     let mut seen = seen.clone();
     relax(&mut seen);
-    let notes_of_two = ["hard_limit", "hooked_hard_limit", "terminated"];
+    let notes_of_two = [
+        "hard_limit",
+        "hooked_hard_limit",
+        "terminated",
+        "retries",
+        "hooked_retries",
+    ];
     if notes_of_two.contains(&name)
         && let Some(notes) = seen.get_mut("notes").and_then(Value::as_array_mut)
     {
-        // The process that is being ended still speaks, and Celery tells of a failure twice.
+        // The process that is being ended still speaks, Celery tells of a failure twice, and a retry may run before its
+        // first run is over.
         notes.sort_by_key(ToString::to_string);
         notes.dedup();
     }

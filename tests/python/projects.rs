@@ -11,16 +11,23 @@ use crate::{app, program};
 #[track_caller]
 fn flask(store: &Store, port: u16) {
     let rcelery = program(store, "flask");
-    let mut command = Command::new(interpreter());
-    rcelery.furnish(&mut command);
-    command
-        .env("PORT", port.to_string())
-        .arg(app("flask/check.py"))
-        .args([&store.broker, &store.backend])
-        .arg(env!("CARGO_BIN_EXE_rcelery"))
-        .args(["-A", "flask_app.celery", "worker", "-c", "2"])
-        .current_dir(rcelery.home());
-    let output = run(&mut command, "", secs(150));
+    let check = || {
+        let mut command = Command::new(interpreter());
+        rcelery.furnish(&mut command);
+        command
+            .env("PORT", port.to_string())
+            .arg(app("flask/check.py"))
+            .args([&store.broker, &store.backend])
+            .arg(env!("CARGO_BIN_EXE_rcelery"))
+            .args(["-A", "flask_app.celery", "worker", "-c", "2"])
+            .current_dir(rcelery.home());
+        run(&mut command, "", secs(150))
+    };
+    let mut output = check();
+    // The service asks for the state twice, and is not prepared for one that has changed in between.
+    if output.stderr.contains("KeyError: 'current'") {
+        output = check();
+    }
     let text = &output.stdout;
     assert!(text.contains("11 passed, 0 failed"), "{output:?}");
 }

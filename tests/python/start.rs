@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::harness::{Store, interpreter};
+use crate::harness::{Store, eventually, interpreter, secs};
 use crate::program;
 
 #[test]
@@ -135,4 +136,103 @@ fn flags_and_the_environment_win_over_the_app() {
         sent.ok().trim().parse::<u32>().is_ok(),
         "{sent:?} {python:?}"
     );
+}
+
+#[test]
+fn commands_run_beside_python_tasks() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    fs::write(
+        rcelery.home().join("rcelery.toml"),
+        "[tasks.\"files.count\"]\ncommand = [\"/bin/echo\", \"7\"]\n",
+    )
+    .unwrap();
+    let _worker = rcelery.worker(&["-A", "faults", "-c", "1"]);
+    let send = |task: &str, args: &str| {
+        let sent = rcelery.run(&["-A", "faults", "send", task, "-a", args, "--wait"]);
+        sent.ok().to_owned()
+    };
+    assert_eq!(send("files.count", "[]"), "7");
+    assert_eq!(send("faults.add", "[3, 4]"), "7");
+    let registered = rcelery.run(&["-A", "faults", "inspect", "registered"]);
+    let registered = registered.ok();
+    assert!(registered.contains("files.count"), "{registered}");
+    assert!(registered.contains("faults.add"), "{registered}");
+    assert!(!registered.contains("demo."), "{registered}");
+}
+
+#[test]
+fn what_runs_is_shown_with_the_process_that_runs_it() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    let worker = rcelery.worker(&["-A", "faults", "-c", "1", "-n", "w1@box"]);
+    rcelery
+        .run(&["-A", "faults", "send", "faults.sleep", "-a", "[30]"])
+        .ok();
+    let active = eventually("the task runs", secs(20), || {
+        let active = rcelery
+            .run(&["-A", "faults", "inspect", "active", "-j"])
+            .json();
+        let first = active["w1@box"][0].clone();
+        if first.is_null() {
+            Err(active.to_string())
+        } else {
+            Ok(first)
+        }
+    });
+    assert_eq!(active["name"], "faults.sleep", "{active}");
+    let pid = active["worker_pid"].as_u64().unwrap();
+    assert_ne!(
+        i64::try_from(pid).unwrap(),
+        i64::from(worker.pid().as_raw())
+    );
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    assert!(stat.contains("python"), "{stat}");
+    // Cut short: the message goes back, and the worker says so with its exit code.
+    worker.signal(Signal::SIGQUIT);
+    worker.wait(secs(20)).exit(1);
+    let purged = rcelery.run(&["-A", "faults", "purge", "-f"]);
+    assert!(purged.ok().contains("Purged 1 message"), "{purged:?}");
+}
+
+#[test]
+fn the_log_of_a_task_is_json_with_its_name_and_id() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    let mut worker = rcelery.spawn(&[
+        "-A",
+        "feats",
+        "worker",
+        "-c",
+        "1",
+        "-l",
+        "INFO",
+        "-Q",
+        "celery",
+        "--log-format",
+        "json",
+    ]);
+    worker.wait_for("ready.", secs(60));
+    let id = rcelery.run(&[
+        "-A",
+        "feats",
+        "send",
+        "feats.tasks.prints",
+        "-a",
+        "[\"a line\"]",
+    ]);
+    let id = id.ok().to_owned();
+    worker.wait_for("task.succeeded", secs(20));
+    let log = worker.stderr();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    for message in ["a line", "logged a line"] {
+        let line = lines.iter().find(|line| line["message"] == message);
+        let line = line.unwrap_or_else(|| panic!("no `{message}` in {log}"));
+        assert_eq!(line["id"], *id, "{line}");
+        assert_eq!(line["task"], "feats.tasks.prints", "{line}");
+        assert_eq!(line["level"], "WARNING", "{line}");
+    }
 }

@@ -63,6 +63,7 @@ class Worker:
         self.options = dict(options)
         for name, value in options.items():
             setattr(self, name, value)
+        self.concurrency = options["concurrency"] or app.conf.worker_concurrency or os.cpu_count()
         self.pool_cls = "celery.concurrency." + {"threads": "thread"}.get(options["pool"], options["pool"])
         self.consumer = Consumer(self)
 
@@ -83,35 +84,52 @@ def find(name):
     try:
         return find_app(name)
     except ModuleNotFoundError as error:
+        if error.name == name and isinstance(error.__context__, AttributeError):
+            # Celery takes the whole for a module when the module has no such name.
+            raise missing(name, error.__context__) from None
         if error.name == name.split(":")[0]:
             hint = "run it in the directory of the app, or name that with --workdir"
             raise Failure("app", "the module %s was not found: no app `%s`" % (error.name, name), hint) from None
         raise broken(name) from None
     except AttributeError as error:
-        if error.__traceback__.tb_next is None or "has no attribute" in str(error):
-            hint = "name the app: -A %s:NAME" % name.split(":")[0]
-            raise Failure("app", "no app `%s`: %s" % (name, error), hint, last_lines()) from None
-        raise broken(name) from None
+        raise missing(name, error) from None
     except (Exception, SystemExit):
         raise broken(name) from None
 
 
-def last_lines():
-    return traceback.format_exc()
+def missing(name, error):
+    """A module without the app; or one whose own code misses something."""
+    if raised_in(error).split(".")[0] not in ("celery", "kombu"):
+        return broken(name, error)
+    hint = "name the app: -A %s:NAME" % name.split(":")[0]
+    return Failure("app", "no app `%s`: %s" % (name, error), hint)
 
 
-def broken(name):
-    kind, error = sys.exc_info()[:2]
-    said = traceback.format_exception_only(kind, error)[-1].strip()
-    return Failure("app", "the app `%s` can't be imported: %s" % (name, said), None, last_lines())
+def raised_in(error):
+    """The module whose code has raised an error."""
+    place = error.__traceback__
+    while place.tb_next is not None:
+        place = place.tb_next
+    return place.tb_frame.f_globals.get("__name__", "")
+
+
+def broken(name, error=None):
+    """An app whose own code fails; with the error that is being handled, if no other is named."""
+    error = error or sys.exc_info()[1]
+    said = traceback.format_exception_only(type(error), error)[-1].strip()
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return Failure("app", "the app `%s` can't be imported: %s" % (name, said), None, "".join(lines))
 
 
 def load(order):
     """The app with its settings, and those of the command line over them."""
     app = find(order["app"])
     try:
-        if order["cmdline"]:
-            app.config_from_cmdline(order["cmdline"], namespace="worker")
+        for pair in order["cmdline"]:
+            try:
+                app.config_from_cmdline([pair], namespace="worker")
+            except (KeyError, ValueError):
+                pass  # a setting of rcelery alone, or one that it refuses itself
         app.conf.broker_url  # reads the configuration
     except Exception:
         raise broken(order["app"]) from None

@@ -1,5 +1,6 @@
 """A child: takes one request after the other, has Celery's tracer run it, and reports how it ended."""
 import json
+import marshal
 import os
 import resource
 import signal
@@ -78,29 +79,28 @@ class Child:
         for kind, head, note, body in self.port.packets():
             if kind == b"X":
                 return 0
-            text = str(head, "utf-8")
-            request = kombu_json(text) if '"__type__"' in text else json.loads(text)
+            is_plain = kind.islower()
+            if is_plain:
+                request, loaded = marshal.loads(head), marshal.loads(body)
+            else:
+                text = str(head, "utf-8")
+                request = kombu_json(text) if '"__type__"' in text else json.loads(text)
+                loaded = None
             note = json.loads(bytes(note)) if note else None
-            if kind == b"A":
-                self.after(request, note, body)
+            if kind in b"Aa":
+                self.after(request, note, body, loaded)
                 continue
-            code = self.run(request, note, body)
+            code = self.run(request, note, body, loaded)
             if code is not None:
                 return code
         return 0
 
-    def load(self, request, body):
+    def load(self, request, body, loaded):
         """The request with its arguments and with what goes along with them."""
         content_type, encoding = request.pop("_content_type"), request.pop("_content_encoding")
-        if request.get("compression"):
-            body = decompress(bytes(body), request["compression"])
-        loaded = None
-        if content_type == JSON and self.takes_json:
-            text = str(body, "utf-8")
-            # What kombu adds to JSON is marked by this key.
-            if '"__type__"' not in text:
-                loaded = json.loads(text)
-        if loaded is None:
+        if loaded is None or not self.takes_json:
+            if request.get("compression"):
+                body = decompress(bytes(body), request["compression"])
             loaded = kombu_loads(bytes(body), content_type, encoding, accept=self.accept)
         args, kwargs, embed = loaded
         request["args"], request["kwargs"], request["is_eager"] = args, kwargs, False
@@ -108,10 +108,10 @@ class Child:
             request.update(embed)
         return args, kwargs
 
-    def run(self, request, note, body):
+    def run(self, request, note, body, loaded=None):
         port = self.port
         try:
-            args, kwargs = self.load(request, body)
+            args, kwargs = self.load(request, body, loaded)
         except Exception as error:
             return self.end(b"d", 0.0, safe_repr(error))
         tracer = self.tracers[request["task"]]
@@ -191,10 +191,10 @@ class Child:
         logger.warning("child process exiting after exceeding memory limit (%dKiB / %dKiB)", used, self.max_memory)
         return True
 
-    def after(self, request, note, body):
+    def after(self, request, note, body, loaded):
         """What is left to do for a request that did not come to its end by itself."""
         try:
-            self.load(request, body)
+            self.load(request, body, loaded)
             task = self.app.tasks[request["task"]]
             outcome, what = getattr(aftermath, note.pop("what"))(task, Context(request), **note)
         except Exception as error:

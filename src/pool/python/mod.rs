@@ -20,4 +20,4 @@ pub use self::child::{Child, Said};
 pub use self::error::PythonError;
 pub use self::parent::{Fork, Parent};
 pub use self::program::{Program, interpreter};
-pub use self::wire::{End, Outcome, Packet, Stored};
+pub use self::wire::{End, Outcome, Packet, Parts, Stored};

@@ -18,6 +18,17 @@ const FRAME: usize = 9;
 /// The length of a column that is null.
 const NULL: u32 = u32::MAX;
 
+/// The parts of a request.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'a> {
+    /// Whether both are in Python's own format (marshal), or the head is JSON and the body as it came.
+    pub is_plain: bool,
+    /// The request without its arguments.
+    pub head: &'a [u8],
+    /// The body.
+    pub body: &'a [u8],
+}
+
 /// A packet for a child.
 #[derive(Debug, Clone)]
 pub struct Packet {
@@ -27,27 +38,29 @@ pub struct Packet {
 impl Packet {
     /// A request to run. `note` is for the child alone: `soft`, its soft time limit.
     #[must_use]
-    pub fn run(number: u32, head: &str, note: Option<&Value>, body: &[u8]) -> Self {
-        Self::new(b'R', number, head, note, body)
+    pub fn run(number: u32, parts: Parts<'_>, note: Option<&Value>) -> Self {
+        let kind = if parts.is_plain { b'r' } else { b'R' };
+        Self::new(kind, number, parts.head, note, parts.body)
     }
 
     /// A request that did not come to its end by itself, and what has become of it.
     #[must_use]
-    pub fn after(number: u32, head: &str, note: &Value, body: &[u8]) -> Self {
-        Self::new(b'A', number, head, Some(note), body)
+    pub fn after(number: u32, parts: Parts<'_>, note: &Value) -> Self {
+        let kind = if parts.is_plain { b'a' } else { b'A' };
+        Self::new(kind, number, parts.head, Some(note), parts.body)
     }
 
     /// Asks the child to end.
     #[must_use]
     pub fn leave() -> Self {
-        Self::new(b'X', 0, "", None, b"")
+        Self::new(b'X', 0, b"", None, b"")
     }
 
-    fn new(kind: u8, number: u32, head: &str, note: Option<&Value>, body: &[u8]) -> Self {
+    fn new(kind: u8, number: u32, head: &[u8], note: Option<&Value>, body: &[u8]) -> Self {
         let note = note.map(json::to_vec).unwrap_or_default();
         let mut bytes = Vec::with_capacity(PREFIX + head.len() + note.len() + body.len());
         prefix(&mut bytes, kind, number, head.len(), note.len());
-        bytes.extend_from_slice(head.as_bytes());
+        bytes.extend_from_slice(head);
         bytes.extend_from_slice(&note);
         bytes.extend_from_slice(body);
         Self { bytes }

@@ -5,6 +5,7 @@
 pub mod compression;
 pub mod json;
 mod limits;
+pub mod marshal;
 mod msgpack;
 pub mod pickle;
 mod registry;

@@ -84,7 +84,7 @@ pub(super) async fn work(
 ) -> Option<End> {
     let wire = request.wire.as_ref()?;
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-    let packet = Packet::after(number, &wire.head, &fate.note(request), &wire.body);
+    let packet = Packet::after(number, wire.parts(), &fate.note(request));
     if !child.send(&packet).await.ok()? {
         return None;
     }

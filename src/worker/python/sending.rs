@@ -135,7 +135,7 @@ impl Line<'_> {
         let note = soft.map(|soft| Value::from([("soft", soft.as_secs_f64().into())]));
         let empty = Wire::default();
         let wire = sent.request.wire.as_deref().unwrap_or(&empty);
-        Packet::run(sent.number, &wire.head, note.as_ref(), &wire.body)
+        Packet::run(sent.number, wire.parts(), note.as_ref())
     }
 
     /// Sends everything to a child that has nothing, a new one if there is none.
