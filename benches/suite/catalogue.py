@@ -2,7 +2,7 @@
 
 from .bench import CELERY, Bench
 from .commands import TIME, WHOLE, command, lines, loop, results
-from .contender import Celery, Rcelery
+from .contender import Celery, Python, Rcelery
 from .drain import drain
 from .growth import GROWTH
 from .holding import HELD, IDLE, hold, idle
@@ -197,7 +197,62 @@ AGAINST_CELERY = [
     ),
 ]
 
-BENCHES = AGAINST_CELERY + GROWTH
+C8 = ("-P", "prefork", "-c", "8")
+
+# The same Python app, run by both.
+PYTHON = [
+    Bench(
+        "python-ignored",
+        "no-op Python tasks drained, results ignored, Redis",
+        "redis",
+        {
+            "rcelery -A -c 2": drain(Python(), IGNORED, 40_000),
+            "rcelery -A -c 8": drain(Python(C8), IGNORED, 40_000),
+            CELERY: drain(Celery(), IGNORED, 2_000),
+            "celery -c 8": drain(Celery(C8), IGNORED, 2_000),
+        },
+    ),
+    Bench(
+        "python-stored",
+        "no-op Python tasks drained, results stored, Redis",
+        "redis",
+        {
+            "rcelery -A -c 2": drain(Python(), STORED, 40_000),
+            "rcelery -A -c 8": drain(Python(C8), STORED, 40_000),
+            CELERY: drain(Celery(), STORED, 2_000),
+            "celery -c 8": drain(Celery(C8), STORED, 2_000),
+        },
+    ),
+    Bench(
+        "python-sqlite",
+        "no-op Python tasks drained, results stored, SQLite",
+        "sqlite",
+        {"rcelery -A -c 2": drain(Python(), STORED, 20_000), CELERY: drain(Celery(), STORED, 300, warm_up=20)},
+    ),
+    Bench(
+        "python-latency",
+        "send → result of a Python task, idle worker, Redis",
+        "redis",
+        {"rcelery -A": latency(Python(), 400), CELERY: latency(Celery(), 200)},
+        LATENCY,
+    ),
+    Bench(
+        "python-update-state",
+        "states stored from inside one Python task, Redis",
+        "redis",
+        {"rcelery -A": update_state(Python(), 20_000), CELERY: update_state(Celery(), 3_000)},
+    ),
+    Bench(
+        "python-idle",
+        "a worker of a Python app that has nothing to do, Redis",
+        "redis",
+        {"rcelery -A": idle(Python()), CELERY: idle(Celery())},
+        IDLE,
+        "memory is that of all processes added up; rcelery makes children when there is work for them",
+    ),
+]
+
+BENCHES = AGAINST_CELERY + PYTHON + GROWTH
 
 
 def chosen(names: list[str]) -> list[Bench]:

@@ -54,6 +54,21 @@ class Celery:
         return run([setup.python, "-m", "celery", *args], setup.env(store), setup.home, stdin, look)
 
 
+@dataclass(frozen=True)
+class Python:
+    """rcelery's worker with the tasks of `app.py`."""
+
+    worker_args: tuple[str, ...] = ("-P", "prefork", "-c", "2")
+
+    def start(self, setup: Setup, store: Store, stamps: Stamps | None, queues: str = "") -> list[Program]:
+        ready = setup.home / "ready-python"
+        args = [str(setup.built / "rcelery"), "-A", "app", "worker", "-n", "ry@bench", "--executable", setup.python]
+        args += ["--ready-file", str(ready), *(["-Q", queues] if queues else []), *self.worker_args]
+        return [_start(setup, store, stamps, args, ready)]
+
+    client = Celery.client
+
+
 def _start(setup: Setup, store: Store, stamps: Stamps | None, args: list[str], ready: Path) -> Program:
     """Starts a worker and waits until it takes tasks."""
     ready.unlink(missing_ok=True)

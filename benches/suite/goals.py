@@ -58,6 +58,10 @@ GOALS = {
     ("status", "rcelery", "time"): most(40),
     ("idle", "rcelery", "rss"): most(15),
     ("idle", "rcelery", "ready"): most(100),
+    ("python-ignored", "rcelery -A -c 2", "rate"): ratio(20),
+    ("python-stored", "rcelery -A -c 2", "rate"): ratio(20),
+    ("python-update-state", "rcelery -A", "rate"): ratio(5),
+    ("python-idle", "rcelery -A", "ready"): ratio(1),
     # The rate is flat within 20 %.
     ("growth-queued", "1,000 queued", "rate"): ratio(0.8),
     ("growth-queued", "10,000 queued", "rate"): ratio(0.8),
