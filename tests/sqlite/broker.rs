@@ -420,3 +420,18 @@ async fn after_the_file_is_replaced_nothing_is_published_into_the_other() {
     assert_eq!(second.queue_length("q").await.unwrap(), Some(0));
     second.close().await.unwrap();
 }
+
+/// A Python program that has looked for the row in vain adds it, and fails if it is there by then.
+#[tokio::test]
+async fn the_row_of_a_queue_comes_with_its_first_message() {
+    let fixture = Fixture::new();
+    let broker = fixture.connect_with("q").await;
+    let mut consumer = consume(&broker, "q", 0).await;
+    assert_eq!(fixture.ask_file("SELECT count(*) FROM kombu_queue"), 0);
+    assert_eq!(broker.queue_length("q").await.unwrap(), Some(0));
+    assert_eq!(broker.queues().await.unwrap(), ["q"]);
+    publish(&broker, "q", &["first"]).await;
+    assert_eq!(take_texts(&mut consumer, 1).await, ["first"]);
+    assert_eq!(fixture.ask_file("SELECT count(*) FROM kombu_queue"), 1);
+    broker.close().await.unwrap();
+}

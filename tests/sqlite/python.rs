@@ -192,6 +192,7 @@ async fn rows_that_are_no_messages_are_handed_over_as_they_are() {
         "
 import os, sqlite3
 c = sqlite3.connect(os.environ['URL'].removeprefix('sqlite:///'))
+c.execute(\"INSERT INTO kombu_queue (id, name) VALUES (1, 'celery')\")
 for payload in ['not json', '[]', '{\"properties\": null}', b'\\xff\\xfe', '{\"a\":' * 2000]:
     c.execute('INSERT INTO kombu_message (visible, payload, version, queue_id) VALUES (1, ?, 1, 1)', (payload,))
 c.commit()

@@ -255,6 +255,10 @@ impl Client {
                 .filename(file)
                 .busy_timeout(patience());
             let mut connection = options.connect().await.expect("the file opens");
+            sqlx::query("INSERT INTO kombu_queue (name) VALUES ('celery') ON CONFLICT DO NOTHING")
+                .execute(&mut connection)
+                .await
+                .expect("the queue is there");
             let query = match text {
                 Some(text) => sqlx::query(insert).bind(text.to_owned()),
                 None => sqlx::query(insert).bind(payload.to_vec()),

@@ -2,11 +2,14 @@
 
 use sqlx::SqliteConnection;
 
-use super::store::{Result, Store, query, query_as, query_scalar, scalar};
+use super::store::{Result, Store, query, query_scalar, scalar};
 use crate::protocol::{ExchangeType, Queue};
 
 /// How long a queue that nobody listens to is kept if it was declared without `x-expires`.
 const LIFETIME_MS: i64 = 3_600_000;
+
+/// How long one that does not end with its consumers is kept: longer than anybody waits.
+const FOR_EVER_MS: i64 = 1_000_000_000_000_000;
 
 /// How long a message waits in a queue of that kind if it was declared without `x-message-ttl`.
 const MESSAGE_TTL_MS: i64 = 3_600_000;
@@ -66,24 +69,22 @@ impl Store {
         queue: &Queue,
         now: i64,
     ) -> Result<()> {
-        if is_passing(queue) {
-            let lifetime = millis(queue.expires, LIFETIME_MS);
-            query(&self.sql.declare_passing)
-                .bind(&queue.name)
-                .bind(is_transient(queue))
-                .bind(queue.auto_delete || queue.exclusive)
-                .bind(lifetime)
-                .bind(millis(queue.message_ttl, MESSAGE_TTL_MS))
-                .bind(now + lifetime)
-                .execute(&mut *c)
-                .await?;
-        }
-        if !is_transient(queue) {
-            query(&self.sql.create_queue)
-                .bind(&queue.name)
-                .execute(&mut *c)
-                .await?;
-        }
+        // kombu's own row comes with the first message. A Python program that is about to add it, having looked in vain,
+        // fails if somebody else adds it meanwhile, and programs that share a file are often started at one time.
+        let lifetime = if is_passing(queue) {
+            millis(queue.expires, LIFETIME_MS)
+        } else {
+            FOR_EVER_MS
+        };
+        query(&self.sql.declare_queue)
+            .bind(&queue.name)
+            .bind(is_transient(queue))
+            .bind(queue.auto_delete || queue.exclusive)
+            .bind(lifetime)
+            .bind(millis(queue.message_ttl, MESSAGE_TTL_MS))
+            .bind(now + lifetime)
+            .execute(&mut *c)
+            .await?;
         if !queue.exchange.name.is_empty() {
             query(&self.sql.bind)
                 .bind(&queue.exchange.name)
@@ -153,20 +154,7 @@ impl Store {
     }
 
     async fn exists(&self, c: &mut SqliteConnection, name: &str) -> Result<bool> {
-        Ok(scalar(&self.sql.queue_exists, c, name).await? == 1
-            || self.passing(c, name).await?.is_some())
-    }
-
-    /// Of a queue that ends with its consumer: whether its messages are in our table, and how long they live.
-    pub(super) async fn passing(
-        &self,
-        c: &mut SqliteConnection,
-        name: &str,
-    ) -> Result<Option<(bool, i64)>> {
-        query_as(&self.sql.passing_queue)
-            .bind(name)
-            .fetch_optional(c)
-            .await
+        Ok(scalar(&self.sql.queue_exists, c, name).await? == 1)
     }
 
     pub(super) async fn queue_names(&self, c: &mut SqliteConnection) -> Result<Vec<String>> {

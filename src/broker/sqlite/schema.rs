@@ -8,7 +8,7 @@
 //! | `rcelery_consumer` | a connection that consumes: its process, and until when it is believed to live |
 //! | `rcelery_unacked` | a message that a consumer holds (`visible = 0`), under a delivery number that is never used again |
 //! | `rcelery_binding` | queues bound to exchanges; kombu keeps them in memory on this transport |
-//! | `rcelery_queue` | queues that end with their consumers: mailboxes, event receivers, replies |
+//! | `rcelery_queue` | queues that were declared here, above all those that end with their consumers: mailboxes, event receivers, replies |
 //! | `rcelery_subscription` | which consumer listens on which queue |
 //! | `rcelery_transient` | messages of queues that need no ack; a copy of a broadcast is under the name of the queue, the character 31 and the number of the consumer it is for |
 //!

@@ -31,8 +31,7 @@ macro_rules! statements {
 
 statements! {
     // Queues and bindings.
-    queue_exists = "SELECT EXISTS (SELECT 1 FROM {q} WHERE name = ?1)";
-    create_queue = "INSERT INTO {q} (name) VALUES (?1) ON CONFLICT (name) DO NOTHING";
+    queue_exists = "SELECT EXISTS (SELECT 1 FROM {q} WHERE name = ?1) OR EXISTS (SELECT 1 FROM {o}queue WHERE name = ?1)";
     add_queue = "INSERT INTO {q} (name) VALUES (?1) RETURNING id";
     drop_queue = "DELETE FROM {q} WHERE name = ?1";
     queue_names = "SELECT name FROM {q} WHERE name IS NOT NULL UNION SELECT name FROM {o}queue ORDER BY 1";
@@ -41,11 +40,10 @@ statements! {
     unbind_queue = "DELETE FROM {o}binding WHERE queue = ?1";
     bindings = "SELECT queue, routing_key FROM {o}binding WHERE exchange = ?1 || '' ORDER BY queue";
 
-    // Queues that end with their consumers.
-    passing_queue = "SELECT transient, message_ttl FROM {o}queue WHERE name = ?1";
+    // Queues that were declared here; most of them end with their consumers.
     /// Where the messages of a queue go: the row of kombu's queue, and how long they live in our own table if they go there.
     queue_place = "SELECT (SELECT id FROM {q} WHERE name = ?1), (SELECT message_ttl FROM {o}queue WHERE name = ?1 AND transient = 1)";
-    declare_passing = "INSERT INTO {o}queue (name, transient, auto_delete, lifetime, message_ttl, deadline) \
+    declare_queue = "INSERT INTO {o}queue (name, transient, auto_delete, lifetime, message_ttl, deadline) \
         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (name) DO UPDATE SET transient = excluded.transient, \
         auto_delete = excluded.auto_delete, lifetime = excluded.lifetime, message_ttl = excluded.message_ttl, \
         deadline = max(deadline, excluded.deadline)";

@@ -96,13 +96,28 @@ struct ReadyFile {
 impl ReadyFile {
     fn new(path: PathBuf) -> anyhow::Result<Self> {
         let said = || format!("the ready file `{}` can't be used", path.display());
-        // Tried out now: in the middle of the night nobody would see that it can't be made.
-        std::fs::write(&path, "").with_context(said)?;
-        std::fs::remove_file(&path).with_context(said)?;
-        Ok(Self {
+        if path.is_dir() {
+            return Err(io::Error::from(io::ErrorKind::IsADirectory)).with_context(said);
+        }
+        let file = Self {
             path,
             is_shown: false,
-        })
+        };
+        // Tried out now: in the middle of the night nobody would see that it can't be made.
+        let said = || format!("the ready file `{}` can't be used", file.path.display());
+        std::fs::write(file.draft(), "").with_context(said)?;
+        std::fs::remove_file(file.draft()).with_context(said)?;
+        match std::fs::remove_file(&file.path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e).with_context(said),
+            _ => Ok(file),
+        }
+    }
+
+    /// What becomes the file once it is written: whoever sees the file can read it.
+    fn draft(&self) -> PathBuf {
+        let mut draft = self.path.clone().into_os_string();
+        draft.push(format!(".{}", std::process::id()));
+        draft.into()
     }
 
     fn show(&mut self, show: bool, nodename: &str) {
@@ -110,7 +125,9 @@ impl ReadyFile {
             return;
         }
         let done = if show {
-            std::fs::write(&self.path, format!("{} {nodename}\n", std::process::id()))
+            let draft = self.draft();
+            std::fs::write(&draft, format!("{} {nodename}\n", std::process::id()))
+                .and_then(|()| std::fs::rename(&draft, &self.path))
         } else {
             match std::fs::remove_file(&self.path) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
