@@ -15,6 +15,8 @@
 //! Messages wait in the order of an index over (queue, priority, id). The priority is read from the payload, so that
 //! it counts for what Python sends too. A message that comes back keeps its id, and with it its place.
 
+use std::time::{Duration, Instant};
+
 use sqlx::{Executor as _, SqliteConnection};
 
 use crate::protocol::{Map, Value};
@@ -30,6 +32,12 @@ const REDELIVERED: &str = "CASE WHEN typeof(payload) = 'text' AND json_valid(pay
     json_set(CASE WHEN json_type(payload, '$.headers') = 'object' THEN payload \
     ELSE json_set(payload, '$.headers', json('{}')) END, \
     '$.headers.redelivered', json('true'), '$.properties.delivery_info.redelivered', json('true')) ELSE payload END";
+
+/// The last of kombu's objects that SQLAlchemy makes, and how long it may take from the first to them.
+const LAST_OF_KOMBU: [&str; 2] = ["ix_{m}_visible", "ix_{m}_timestamp"];
+const LEFT_TO_PYTHON: Duration = Duration::from_secs(1);
+/// How often to look whether they are there.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The names of the tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,14 +88,17 @@ impl Tables {
     /// Creates what is missing.
     pub(super) async fn create(&self, connection: &mut Connection) -> Result<(), SqliteError> {
         // The last object that CREATE makes: if it is there, all are, and no lock needs to be waited for.
-        let there: sqlx::Result<i64> =
-            sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE name IN (?, ?)")
-                .bind(format!("{}ready", self.ours))
-                .bind(&self.message)
-                .fetch_one(&mut **connection)
-                .await;
-        if there.map_err(|e| connection.sorted(&e))? == 2 {
+        if self.are_there(connection, &["{o}ready", "{m}"]).await? {
             return Ok(());
+        }
+        // SQLAlchemy looks which tables there are, then makes them one by one, and fails if somebody else is faster. So who
+        // has begun may end.
+        let until = Instant::now() + LEFT_TO_PYTHON;
+        while self.are_there(connection, &["{q}"]).await?
+            && !self.are_there(connection, &LAST_OF_KOMBU).await?
+            && Instant::now() < until
+        {
+            tokio::time::sleep(LOOK).await;
         }
         let create = async |c: &mut SqliteConnection| {
             for statement in CREATE {
@@ -97,6 +108,25 @@ impl Tables {
             Ok(())
         };
         connection.write(create).await
+    }
+
+    /// Whether all of these tables and indexes are there.
+    async fn are_there(
+        &self,
+        connection: &mut Connection,
+        names: &[&str],
+    ) -> Result<bool, SqliteError> {
+        for name in names {
+            let there: sqlx::Result<i64> =
+                sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)")
+                    .bind(self.fill(name))
+                    .fetch_one(&mut **connection)
+                    .await;
+            if there.map_err(|e| connection.sorted(&e))? == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
