@@ -24,9 +24,12 @@ fn flask(store: &Store, port: u16) {
         run(&mut command, "", secs(150))
     };
     let mut output = check();
-    // The service asks for the state twice, and is not prepared for one that has changed in between.
-    if output.stderr.contains("KeyError: 'current'") {
-        output = check();
+    // The service asks for the state twice, and is not prepared for one that has changed in between: with a slow build
+    // that is one run in four.
+    for _ in 0..5 {
+        if output.stderr.contains("KeyError: 'current'") {
+            output = check();
+        }
     }
     let text = &output.stdout;
     assert!(text.contains("11 passed, 0 failed"), "{output:?}");
