@@ -199,29 +199,30 @@ AGAINST_CELERY = [
 
 C8 = ("-P", "prefork", "-c", "8")
 
+
+def python_drains(batches):
+    """Both workers, with two children and with eight."""
+    return {
+        "rcelery -A -c 2": drain(Python(), batches, 40_000),
+        "rcelery -A -c 8": drain(Python(C8), batches, 40_000),
+        CELERY: drain(Celery(), batches, 2_000),
+        "celery -c 8": drain(Celery(C8), batches, 2_000),
+    }
+
+
 # The same Python app, run by both.
 PYTHON = [
     Bench(
         "python-ignored",
         "no-op Python tasks drained, results ignored, Redis",
         "redis",
-        {
-            "rcelery -A -c 2": drain(Python(), IGNORED, 40_000),
-            "rcelery -A -c 8": drain(Python(C8), IGNORED, 40_000),
-            CELERY: drain(Celery(), IGNORED, 2_000),
-            "celery -c 8": drain(Celery(C8), IGNORED, 2_000),
-        },
+        python_drains(IGNORED),
     ),
     Bench(
         "python-stored",
         "no-op Python tasks drained, results stored, Redis",
         "redis",
-        {
-            "rcelery -A -c 2": drain(Python(), STORED, 40_000),
-            "rcelery -A -c 8": drain(Python(C8), STORED, 40_000),
-            CELERY: drain(Celery(), STORED, 2_000),
-            "celery -c 8": drain(Celery(C8), STORED, 2_000),
-        },
+        python_drains(STORED),
     ),
     Bench(
         "python-sqlite",
