@@ -4,14 +4,14 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use super::core::{Core, hand_in, settles};
-use super::state::Phase;
+use super::core::Core;
+use super::start::begin;
 use super::strategy::{Decision, Discard, decide};
 use super::{Request, complete, undone};
 use crate::broker::Settle;
-use crate::protocol::{Map, State as TaskState, Value};
+use crate::protocol::{State as TaskState, Value};
 use crate::task::{self, Context, Host, Job, Stop};
 
 /// Runs a request in a slot, which is given back when the task's code is gone. What comes after the run that has to
@@ -31,10 +31,9 @@ pub(super) async fn execute(
         core.settle(&request, Settle::Restore);
         return core.remove(&request);
     }
-    let now = SystemTime::now();
-    let at = jiff::Timestamp::try_from(now).unwrap_or_else(|_| jiff::Timestamp::now());
+    let now = jiff::Timestamp::now();
     let revoked = core.state.lock().revoked_by(&request);
-    if let Decision::Discard(why) = decide(&request, revoked.is_some(), at) {
+    if let Decision::Discard(why) = decide(&request, revoked.is_some(), now) {
         discard(core, &request, why, revoked.flatten()).await;
         return core.remove(&request);
     }
@@ -53,36 +52,11 @@ pub(super) async fn execute(
         core.settle(&request, Settle::Ack);
         return core.remove(&request);
     }
-    let early = !core.acks_late(&request);
-    request.mark_started(
-        now.duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64(),
-    );
-    let limits = {
-        let settled = early.then(|| settles(&request, Settle::Ack)).flatten();
-        let mut state = core.state.lock();
-        if let Some(marks) = settled {
-            state.note_settled(marks);
-        }
-        state.place(Phase::Active, &request);
-        core.limits(&request, state.time_limits.get(request.task()).copied())
-    };
-    if early {
-        hand_in(&request, Settle::Ack);
-    }
     let pid = std::process::id();
-    tracing::debug!(
-        event = "task.started",
-        task = request.name(),
-        id = request.id(),
-        "Task accepted: {} pid:{pid}",
-        request.label()
-    );
+    begin(core, &request, pid);
+    let controlled = core.state.lock().time_limits.get(request.task()).copied();
+    let limits = core.limits(&request, controlled);
     let options = runnable.options();
-    if options.send_events {
-        core.events.task("task-started", || event(&request, []));
-    }
     let ignore_result = core.ignores_result(&request);
     let tracks = options
         .track_started
@@ -175,14 +149,6 @@ async fn is_done_already(core: &Core, request: &Request) -> bool {
             false
         }
     }
-}
-
-/// The fields of an event about a request.
-pub(super) fn event<const N: usize>(request: &Request, more: [(&str, Value); N]) -> Map {
-    let mut fields = Map::with_capacity(N + 1);
-    fields.insert("uuid".to_owned(), request.id().into());
-    fields.extend(more.into_iter().map(|(k, v)| (k.to_owned(), v)));
-    fields
 }
 
 /// A number in 0..1, to spread retries; not for secrets.

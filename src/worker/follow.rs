@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Request;
 use super::body::{body_ends, id_of};
-use super::complete::{persist, store};
 use super::core::Core;
+use super::record::{persist, store};
 use crate::backend::{BackendError, ChordProgress, PartOutcome};
 use crate::broker::Destination;
 use crate::canvas;

@@ -2,6 +2,7 @@
 //!
 //! Mirrors `celery.worker`.
 
+mod assemble;
 mod body;
 mod builtin;
 mod burst;
@@ -13,22 +14,27 @@ mod core;
 pub mod directive;
 mod error;
 mod execute;
+mod failed;
 mod follow;
 mod gossip;
 mod mingle;
+mod obey;
 mod options;
 mod pace;
 mod python;
 mod rate_limit;
 mod reading;
 mod receive;
+mod record;
 mod request;
 mod run;
 mod running;
 mod session;
 mod slots;
+mod start;
 pub mod state;
 mod statedb;
+mod stop;
 mod store;
 mod strategy;
 mod tally;

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use super::Request;
 use super::consumer::Consumer;
-use super::execute::{discard, event};
+use super::execute::discard;
 use super::request::{Times, one_line};
+use super::start::event;
 use super::state::{Mark, Phase};
 use super::strategy::{Decision, decide};
 use super::timer::Kept;

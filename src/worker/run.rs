@@ -5,41 +5,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::assemble::{queues, tasks};
 use super::connect::{connect, say_lost};
 use super::consumer::Consumer;
 use super::control::Control;
-use super::core::Core;
 use super::python::{Pool, PoolOptions};
-use super::reading::Reader;
-use super::running::Running;
-use super::session::{End, Session, Setup};
-use super::slots::Slots;
+use super::session::{End, Session};
 use super::state::Link;
-use super::store::{Retry, Storer};
-use super::{Info, State, WorkerError, WorkerOptions, builtin, statedb};
+use super::stop::{Leftovers, announce_stop, close, give_up_soon, stop_without};
+use super::{Info, State, WorkerError, WorkerOptions, statedb};
 use crate::app::App;
-use crate::broker::{self, Broker, Held};
-use crate::events::{Dispatcher, Groups};
+use crate::broker::{self, Held};
 use crate::pidbox::{self, Node};
 use crate::pool::python::{Parent, Program, PythonError};
-use crate::protocol::event::Origin;
-use crate::protocol::{LamportClock, Nodename, Queue};
+use crate::protocol::{Nodename, Queue};
 use crate::shutdown::Shutdown;
 use crate::task::{Registry, TimeLimits};
 
 /// Directives that may wait for the loop; remote control waits when it is full.
 const DIRECTIVES: usize = 100;
-/// Runs that have ended and are not stored and settled: enough to fill batches, little enough to bound memory.
-const UNSETTLED: usize = 1000;
-/// How long tasks that are cut off may take to go.
-const CUT_OFF: Duration = Duration::from_secs(5);
-/// How often a shutdown that waits says for what.
-const SAY_WAITING: Duration = Duration::from_secs(10);
 
 /// How a worker ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,12 +55,12 @@ pub struct Exit {
 /// ```
 #[derive(Debug)]
 pub struct Worker {
-    app: App,
-    options: WorkerOptions,
-    info: Info,
-    tasks: Registry,
-    queues: Vec<Queue>,
-    state: Arc<State>,
+    pub(super) app: App,
+    pub(super) options: WorkerOptions,
+    pub(super) info: Info,
+    pub(super) tasks: Registry,
+    pub(super) queues: Vec<Queue>,
+    pub(super) state: Arc<State>,
     python: Option<(Program, PoolOptions)>,
 }
 
@@ -341,290 +330,4 @@ impl Worker {
             None => saved.map(|()| exit),
         }
     }
-
-    /// Lets running tasks finish, or cuts them off, and closes the connection last.
-    async fn stop(
-        &self,
-        core: &Arc<Core>,
-        mut consumer: Consumer,
-        session: Option<Session>,
-        mut orphans: Vec<Held>,
-        give_up: &CancellationToken,
-    ) -> Exit {
-        let mut session = session;
-        if let Some(session) = &mut session {
-            session.leave(&mut consumer).await;
-        }
-        core.shutdown.warm();
-        let mut cut_off = 0;
-        let mut say = Instant::now() + SAY_WAITING;
-        let mut deadline: Option<Instant> = None;
-        let mut is_soft = false;
-        while consumer.running() > 0 {
-            tokio::select! {
-                () = consumer.event() => {}
-                () = core.shutdown.cold_asked(), if cut_off == 0 => {
-                    cut_off = consumer.running();
-                    consumer.cancel_running();
-                    give_up_soon(core, give_up);
-                    deadline = Some(Instant::now() + CUT_OFF);
-                }
-                () = core.shutdown.soft_asked(), if !is_soft && !core.shutdown.is_cold() => {
-                    is_soft = true;
-                    if core.soft_timeout.is_zero() {
-                        core.shutdown.cold();
-                    } else {
-                        let seconds = core.soft_timeout.as_secs_f64();
-                        tracing::warn!(event = "worker.soft_shutdown", "Initiating Soft Shutdown, terminating in {seconds:?} seconds");
-                        deadline = Some(Instant::now() + core.soft_timeout);
-                    }
-                }
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    if cut_off > 0 {
-                        let left = consumer.running_labels();
-                        tracing::error!(event = "worker.left_running", "{} task(s) could not be cut off and are left: {}", left.len(), left.join(", "));
-                        break;
-                    }
-                    deadline = None;
-                    core.shutdown.cold();
-                }
-                () = sleep_until(say) => {
-                    say = Instant::now() + SAY_WAITING;
-                    let running = consumer.running_labels();
-                    let tasks = if running.len() == 1 { "task" } else { "tasks" };
-                    tracing::warn!(
-                        event = "worker.waiting",
-                        tasks = running.len(),
-                        "waiting for {} {tasks}: {}",
-                        running.len(),
-                        running.join(", ")
-                    );
-                }
-            }
-        }
-        if let Some(session) = session {
-            orphans.extend(session.close().await);
-        }
-        if !orphans.is_empty() {
-            settle_orphans(core, &consumer, &orphans).await;
-        }
-        Exit { cut_off }
-    }
-
-    async fn core(
-        &self,
-        shutdown: Shutdown,
-        directives: mpsc::Sender<super::Directive>,
-        python: Option<Arc<Pool>>,
-        finish: CancellationToken,
-        give_up: CancellationToken,
-    ) -> Result<(Arc<Core>, impl Future<Output = ()> + Send + use<>), WorkerError> {
-        let settings = self.app.shared_settings();
-        let backend = self.app.backend().await?;
-        let retry = Retry {
-            on: settings.result_backend_always_retry,
-            max: settings.result_backend_max_retries,
-            base: Duration::from_millis(settings.result_backend_base_sleep_between_retries_ms),
-            longest: Duration::from_millis(settings.result_backend_max_sleep_between_retries_ms),
-        };
-        let (storer, writer) = Storer::new(Arc::clone(&backend), retry, finish, give_up);
-        let clock = Arc::new(LamportClock::default());
-        let accept = self.app.accept()?;
-        let origin = Origin {
-            hostname: self.info.nodename.to_string(),
-            utcoffset: f64::from(
-                settings
-                    .time_zone()
-                    .to_offset(jiff::Timestamp::now())
-                    .seconds(),
-            ) / -3600.0,
-            pid: std::process::id(),
-        };
-        let workers = !(self.options.without_heartbeat && self.options.without_gossip)
-            || self.info.task_events;
-        let groups = Groups {
-            tasks: self.info.task_events,
-            workers,
-        };
-        let events = Arc::new(Dispatcher::new(
-            origin,
-            Arc::clone(&clock),
-            self.app.event_options(),
-            groups,
-        ));
-        let state = Arc::clone(&self.state);
-        state.lock().autoscale = self.info.autoscale;
-        let disable_prefetch = self.options.disable_prefetch || settings.worker_disable_prefetch;
-        let tasks = Arc::new(self.tasks.clone());
-        let core = Core {
-            reader: Reader {
-                tasks: Arc::clone(&tasks),
-                accept: accept.clone(),
-                hostname: self.info.nodename.as_str().into(),
-            },
-            python,
-            tasks,
-            nodename: self.info.nodename.clone(),
-            hostname: self.info.nodename.as_str().into(),
-            state,
-            clock,
-            events,
-            producer: self.app.producer().await,
-            backend,
-            storer,
-            directives,
-            shutdown,
-            accept,
-            zone: settings.time_zone(),
-            limits: self.info.limits,
-            prefetch_multiplier: if disable_prefetch {
-                1
-            } else {
-                self.info.prefetch_multiplier
-            },
-            soft_timeout: settings.worker_soft_shutdown_timeout,
-            unsettled: Arc::new(Semaphore::new(UNSETTLED + self.info.concurrency)),
-            slots: Slots::new(self.info.concurrency, self.options.max_tasks),
-            running: Running::new(),
-            nudge: Notify::new(),
-            app: self.app.clone(),
-            settings,
-        };
-        Ok((Arc::new(core), writer))
-    }
-
-    fn setup(&self, core: &Core) -> Setup {
-        let settings = &core.settings;
-        Setup {
-            queues: self.queues.clone(),
-            mingle: !self.options.without_mingle,
-            burst: self.options.burst,
-            gossip: !self.options.without_gossip,
-            heartbeat: (!self.options.without_heartbeat).then(|| {
-                self.options
-                    .heartbeat_interval
-                    .unwrap_or(Duration::from_secs(2))
-            }),
-            pidbox: pidbox::Options {
-                namespace: settings.control_exchange.clone(),
-                ttl: settings.control_queue_ttl,
-                expires: settings.control_queue_expires,
-                accept: core.accept.clone(),
-            },
-            events: self.app.event_options(),
-        }
-    }
-}
-
-/// Tells a Python app that the worker is to stop, when it is.
-async fn announce_stop(core: Arc<Core>, pool: Arc<Pool>) {
-    core.shutdown.warm_asked().await;
-    let how = if core.shutdown.is_cold() {
-        "Cold"
-    } else {
-        "Warm"
-    };
-    let signal = if how == "Cold" { "SIGQUIT" } else { "SIGTERM" };
-    pool.parent().stopping(signal, how).await;
-}
-
-/// Stops the worker when the process of its Python app is gone: no task could be run any more.
-async fn stop_without(core: Arc<Core>, parent: Parent) {
-    parent.gone().await;
-    if !parent.is_lost() {
-        return;
-    }
-    tracing::error!(
-        event = "worker.python_gone",
-        "the Python process of the app is gone: shutting down"
-    );
-    core.shutdown.cold();
-}
-
-/// What runs when the worker is gone is cut off.
-struct Leftovers(Arc<Core>);
-
-impl Drop for Leftovers {
-    fn drop(&mut self) {
-        self.0.running.cut_off();
-    }
-}
-
-/// Tasks have ended while the connection was lost: one try on a new one, so that they do not run again.
-async fn settle_orphans(core: &Core, consumer: &Consumer, orphans: &[Held]) {
-    let settled = async {
-        let broker = core.app.broker().await?;
-        consumer.adopt(broker.adopt(orphans).await?);
-        broker.close().await
-    };
-    if let Err(error) = settled.await {
-        tracing::warn!(
-            "{} message(s) could not be acknowledged and will come again: {error}",
-            orphans.len()
-        );
-    }
-}
-
-/// After a cold shutdown a result that cannot be stored is not waited for.
-fn give_up_soon(core: &Core, give_up: &CancellationToken) {
-    if core.shutdown.is_cold() {
-        give_up.cancel();
-    }
-}
-
-async fn close(broker: &dyn Broker) {
-    if let Err(error) = broker.close().await {
-        tracing::debug!("closing a lost connection: {error}");
-    }
-}
-
-/// The queues to consume from (`-Q`, `-X`), and the excluded names that are none of them.
-fn queues(app: &App, options: &WorkerOptions) -> Result<(Vec<Queue>, Vec<String>), WorkerError> {
-    let mut queues = if options.queues.is_empty() {
-        app.queues()?
-    } else {
-        let queue = |name: &String| app.settings().queue(name);
-        options.queues.iter().map(queue).collect::<Result<_, _>>()?
-    };
-    let unknown = options
-        .exclude_queues
-        .iter()
-        .filter(|x| !queues.iter().any(|q| q.name == **x))
-        .cloned()
-        .collect();
-    queues.retain(|q| !options.exclude_queues.contains(&q.name));
-    if queues.is_empty() {
-        return Err(WorkerError::NoQueues);
-    }
-    let mut seen = std::collections::HashSet::new();
-    queues.retain(|q| seen.insert(q.name.clone()));
-    Ok((queues, unknown))
-}
-
-/// The app's tasks with their annotations, and those that every worker has.
-fn tasks(app: &App) -> Result<Registry, WorkerError> {
-    let mut tasks = Registry::clone(app.tasks());
-    builtin::register(&mut tasks);
-    let settings = app.settings();
-    let names: Vec<String> = tasks.names().map(str::to_owned).collect();
-    for name in names {
-        let mut annotations = settings.task_annotations.of(&name);
-        if let Some(limit) = &settings.task_default_rate_limit {
-            let has_own = tasks
-                .get(&name)
-                .is_some_and(|t| t.options().rate_limit.is_some());
-            if !has_own && !annotations.contains_key("rate_limit") {
-                annotations.insert("rate_limit".to_owned(), limit.as_str().into());
-            }
-        }
-        if annotations.is_empty() {
-            continue;
-        }
-        let reason = |reason| WorkerError::Annotation {
-            task: name.clone(),
-            reason,
-        };
-        tasks.annotate(&name, &annotations).map_err(reason)?;
-    }
-    Ok(tasks)
 }

@@ -3,12 +3,14 @@
 //! Mirrors `celery.worker.request.Request.revoked` and `celery.worker.consumer.Consumer.on_unknown_task`.
 
 use super::Request;
-use super::complete::{part_done, record_failure, sends_events, store};
+use super::complete::sends_events;
 use super::core::Core;
-use super::execute::event;
+use super::failed::record_failure;
 use super::follow;
 use super::python;
+use super::record::{part_done, store};
 use super::request::one_line;
+use super::start::event;
 use crate::broker::Settle;
 use crate::protocol::{Exception, State as TaskState, Value};
 use crate::task::Caller;

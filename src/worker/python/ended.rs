@@ -13,7 +13,7 @@ use crate::protocol::{ResultMeta, Value};
 use crate::worker::Request;
 use crate::worker::complete::sends_events;
 use crate::worker::core::Core;
-use crate::worker::execute::event;
+use crate::worker::start::event;
 
 /// A run that is over.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use super::line::{Line, SLOW, Sent};
 use crate::pool::python::{End, Outcome};
 use crate::protocol::{Exception, Value};
 use crate::worker::Request;
-use crate::worker::complete::record_failure;
 use crate::worker::core::Core;
+use crate::worker::failed::record_failure;
 use crate::worker::undone::no_caller;
 
 impl Line<'_> {

@@ -1,7 +1,7 @@
 //! How requests get into a child: one that it begins at once, and quick ones ahead of their time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
@@ -12,10 +12,9 @@ use crate::pool::python::{Child, Packet, PythonError};
 use crate::protocol::Value;
 use crate::task::TimeLimits;
 use crate::worker::Request;
-use crate::worker::core::{hand_in, settles};
-use crate::worker::execute::{discard, event};
+use crate::worker::execute::discard;
 use crate::worker::reading::Wire;
-use crate::worker::state::Phase;
+use crate::worker::start::begin;
 use crate::worker::strategy::{Decision, decide};
 use crate::worker::undone::cancelled;
 
@@ -221,32 +220,8 @@ impl Line<'_> {
             return;
         }
         sent.has_begun = true;
-        let (core, request) = (self.core, &sent.request);
         let pid = self.child.as_ref().map_or(0, Child::pid);
-        request.mark_pid(pid);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        request.mark_started(now.unwrap_or_default().as_secs_f64());
-        let early = !core.acks_late(request);
-        {
-            let settled = early.then(|| settles(request, Settle::Ack)).flatten();
-            let mut state = core.state.lock();
-            if let Some(marks) = settled {
-                state.note_settled(marks);
-            }
-            state.place(Phase::Active, request);
-        }
-        if early {
-            hand_in(request, Settle::Ack);
-        }
-        tracing::debug!(
-            event = "task.started",
-            task = request.name(),
-            id = request.id(),
-            "Task accepted: {} pid:{pid}",
-            request.label()
-        );
-        if request.options().is_none_or(|o| o.send_events) {
-            core.events.task("task-started", || event(request, []));
-        }
+        sent.request.mark_pid(pid);
+        begin(self.core, &sent.request, pid);
     }
 }
