@@ -225,6 +225,13 @@ impl Loaded {
         found
     }
 
+    /// Its settings as `inspect conf` shows them: those that were changed, and all.
+    pub(crate) fn conf(&self) -> [Map; 2] {
+        let both = self.described.get("conf").and_then(Value::as_list);
+        let table = |at: usize| both?.get(at)?.as_map().cloned();
+        [0, 1].map(|at| table(at).unwrap_or_default())
+    }
+
     /// The queues to consume from, where a receiver of `celeryd_after_setup` has changed them.
     pub(crate) fn consumes(&self) -> Option<Vec<String>> {
         let names = self.described.get("consumes")?.as_list()?;

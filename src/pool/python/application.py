@@ -247,12 +247,20 @@ def describe(app, worker):
             answer["settings"][key] = value
     if worker is None:
         return answer
-    from celery import signals
-
     answer["tasks"] = {name: task(app, name, each) for name, each in app.tasks.items()}
     answer["consumes"] = worker.consumes if worker.queues_changed else None
-    answer["queues"] = [settings.queue(queue) for queue in app.amqp.queues.values()]
-    answer["hears_revoked"] = bool(signals.task_revoked.receivers)
-    answer["concurrency"] = app.conf.worker_concurrency
-    answer["pid"] = os.getpid()
+    answer["conf"] = [shown(app, with_defaults) for with_defaults in (False, True)]
     return answer
+
+
+def shown(app, with_defaults):
+    """The settings as `inspect conf` shows them: secrets are stars, what is no JSON is shown as text."""
+    from celery.utils.serialization import jsonify
+    from kombu.utils.encoding import safe_repr
+
+    table = app.conf.table(with_defaults=with_defaults)
+    return jsonify(
+        table,
+        keyfilter=lambda key: isinstance(key, str) and not key.startswith("__"),
+        unknown_type_filter=safe_repr,
+    )

@@ -40,12 +40,25 @@ class Tracer:
 
     __slots__ = ("task", "run", "is_quiet")
 
-    def __init__(self, task):
+    def __init__(self, task, run):
         self.task = task
-        self.run = task.__trace__
+        self.run = run
         heard = signals.task_success.receivers or signals.task_postrun.receivers
         hooks = ("on_success", "after_return")
         self.is_quiet = not heard and not any(task_has_custom(task, hook) for hook in hooks)
+
+
+class Tracers(dict):
+    """Those of a thread, by the names of tasks: a tracer keeps to the stacks of the thread that has made it."""
+
+    def __init__(self, app, make=None):
+        self.app = app
+        self.make = make or (lambda task: task.__trace__)
+
+    def __missing__(self, name):
+        task = self.app.tasks[name]
+        self[name] = Tracer(task, self.make(task))
+        return self[name]
 
 
 class Limit:
@@ -63,12 +76,12 @@ class Limit:
 
 
 class Child:
-    def __init__(self, app, port, max_memory=None, limit=None):
+    def __init__(self, app, port, tracers, max_memory=None, limit=None):
         self.app = app
         self.port = port
         self.max_memory = max_memory
         self.limit = limit
-        self.tracers = {name: Tracer(task) for name, task in app.tasks.items()}
+        self.tracers = tracers
         self.accept = prepare_accept_content(app.conf.accept_content)
         self.takes_json = JSON in self.accept
         self.home = None
@@ -291,13 +304,13 @@ def main(app, worker, order, fds):
     else:
         initialize(app, worker, order)
     if order["pool"] == "threads":
-        return serve_threads(app, ports)
+        return serve_threads(app, worker, ports)
     (port,) = ports
     storage.use_only(port)
     limit = Limit()
     for number, handler in ((signal.SIGTERM, end_process), (signal.SIGUSR1, limit.passed), (signal.SIGINT, signal.SIG_IGN)):
         signal.signal(number, handler)
-    child = Child(app, port, order["max_memory"], limit)
+    child = Child(app, port, Tracers(app), order["max_memory"], limit)
     child.settle_down()
     port.send(b"U")
     code = 1
@@ -323,21 +336,26 @@ def initialize(app, worker, order):
     set_pdeathsig("SIGKILL")
     app.set_current()
     set_default_app(app)
-    for name, task in app.tasks.items():
-        task.__trace__ = build_tracer(name, task, app.loader, worker.hostname, app=app)
+    for task in app.tasks.values():
+        task.__trace__ = tracer(app, worker, task)
     if order["pool"] == "solo":
         signals.worker_process_init.send(sender=None)
 
 
-def serve_threads(app, ports):
+def tracer(app, worker, task):
+    return build_tracer(task.name, task, app.loader, worker.hostname, app=app)
+
+
+def serve_threads(app, worker, ports):
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def serve(port):
         storage.use(port)
         port.send(b"U")
+        tracers = Tracers(app, lambda task: tracer(app, worker, task))
         while True:
             try:
-                return Child(app, port).serve()
+                return Child(app, port, tracers).serve()
             except Gone:
                 return None
             except (SystemExit, KeyboardInterrupt):

@@ -163,6 +163,19 @@ def die_with_parent():
         pass
 
 
+def take_fast_locals():
+    """Has Celery keep its stacks of tasks and requests in plain thread locals, if nobody has decided otherwise.
+
+    A task's run spends a quarter of its time in the others, which are for greenlets. Read once, when Celery is imported;
+    the function that is returned takes the variable out of the environment again.
+    """
+    name = "USE_FAST_LOCALS"
+    if name in os.environ:
+        return lambda: None
+    os.environ[name] = "1"
+    return lambda: os.environ.pop(name, None)
+
+
 def warm_up(app):
     """What each child would have to load by itself is loaded once, before the fork."""
     from _rcelery import aftermath, child, storage  # noqa: F401
@@ -183,8 +196,12 @@ def main(sock, order):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, signal.SIG_IGN)
     worker = None
+    leave_environment = take_fast_locals()
     try:
-        app = application.load(order)
+        try:
+            app = application.load(order)
+        finally:
+            leave_environment()
         die_with_parent()
         if os.getppid() != asked_by:
             sys.exit(1)

@@ -53,7 +53,8 @@ def port():
 
 
 def head(form, task_id, state):
-    task_id, state = ensure_bytes(task_id), state.encode()
+    task_id = task_id if isinstance(task_id, bytes) else task_id.encode()
+    state = state.encode()
     return HEAD.pack(form, len(task_id), len(state)) + task_id + state
 
 
@@ -96,7 +97,8 @@ def of_objects(kind):
                 return super()._store_result(task_id, result, state, traceback=traceback, request=request, **kwargs)
             meta = self._get_result_meta(result=result, state=state, traceback=traceback, request=request)
             meta["task_id"] = bytes_to_str(task_id)
-            line.store(head(OBJECT, task_id, state), ensure_bytes(self.encode(meta)))
+            text = self.encode(meta)
+            line.store(head(OBJECT, task_id, state), text if isinstance(text, bytes) else text.encode())
             return result
 
         def _get_result_meta(self, result, state, traceback, request, format_date=True, encode=False):

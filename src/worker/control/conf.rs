@@ -20,7 +20,11 @@ pub(super) const COMMAND: ControlCommand = ControlCommand {
         "List configuration",
         Run::Now(|control, arguments| {
             let with_defaults = arguments.flag("with_defaults");
-            Ok(Value::Map(control.settings.to_map(with_defaults)))
+            Ok(Value::Map(match &control.python {
+                // An app has settings that only Python knows, and its users look for them.
+                Some(pool) => pool.conf(with_defaults).clone(),
+                None => control.settings.to_map(with_defaults),
+            }))
         }),
     )
 };

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 
 use crate::pool::python::{Child, Fork, Parent, PythonError};
+use crate::protocol::Map;
 
 /// How long a child may take to end when it is told to.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -25,6 +26,8 @@ pub struct PoolOptions {
     pub max_memory: Option<u64>,
     /// Whether the children hand their results over; if not, they store them.
     pub hands_over: bool,
+    /// The app's settings as `inspect conf` shows them: those that were changed, and all.
+    pub conf: [Map; 2],
 }
 
 /// The children of an app.
@@ -88,6 +91,11 @@ impl Pool {
         let mut pids: Vec<u32> = pids.into_iter().collect();
         pids.sort_unstable();
         pids
+    }
+
+    /// The app's settings, for `inspect conf`.
+    pub(in crate::worker) fn conf(&self, with_defaults: bool) -> &Map {
+        &self.options.conf[usize::from(with_defaults)]
     }
 
     /// Makes the first child, or all threads, so that the first task does not have to wait.

@@ -84,6 +84,7 @@ impl WorkerArgs {
                 .or(settings.worker_max_memory_per_child)
                 .filter(|n| *n > 0),
             hands_over: python.hands_over,
+            conf: python.conf(),
         }
     }
 }
