@@ -119,6 +119,10 @@ pub(crate) struct Context {
     /// Its settings that mean nothing here.
     pub(crate) ignored: Vec<String>,
     pub(crate) farewell: Farewell,
+    /// Command tasks that a Python app has tasks of the same names for.
+    pub(crate) shadowed: Vec<String>,
+    /// The place in the app's `task_routes` of a function, which only Python can ask.
+    pub(crate) router: Option<String>,
     /// What is wrong with command tasks of the file, which are left out.
     bad_tasks: Mutex<Vec<ConfigError>>,
 }
@@ -213,6 +217,7 @@ impl Context {
         let (app, mut bad_tasks) = app.configure(loaded.settings).with_commands(&loaded.tasks);
         // The first is the last to be taken.
         bad_tasks.reverse();
+        let shadowed = python.map_or_else(Vec::new, |python| python.shadowed(&loaded.tasks));
         let app = match (python, global.python_app()) {
             // They are for trying things out, and the app has something to do.
             (Some(python), _) => python.register(app.without_demo_tasks().named(python.title())),
@@ -226,6 +231,8 @@ impl Context {
             farewell,
             file: loaded.file,
             ignored: loaded.ignored,
+            router: python.and_then(Loaded::router),
+            shadowed,
             bad_tasks: Mutex::new(bad_tasks),
         };
         cx.explain()?;

@@ -1,14 +1,17 @@
 //! `-A proj`: the interpreter of a Python app, what it is told, and what of its answer becomes settings and tasks.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::context::GlobalArgs;
 use super::error::{Failure, Kind};
+use super::logging;
 use super::output::table::printable;
 use crate::app::App;
-use crate::pool::python::{Program, PythonError, interpreter};
+use crate::config::TaskTable;
+use crate::pool::python::{Orders, Output, Program, PythonError, interpreter};
 use crate::protocol::{Map, Value};
 use crate::task::PythonTask;
 
@@ -28,6 +31,8 @@ pub(crate) struct Asked {
     pub(crate) options: Option<Map>,
     /// Where the log goes.
     pub(crate) log: Map,
+    /// Where Python's own output goes, if there is no terminal.
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// A Python app that was loaded.
@@ -51,7 +56,7 @@ impl GlobalArgs {
             return Ok(None);
         };
         let env = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let program = interpreter(
+        let interpreter = interpreter(
             asked.executable.as_ref().map(OsString::from).as_deref(),
             env("VIRTUAL_ENV").as_deref(),
         );
@@ -93,8 +98,24 @@ impl GlobalArgs {
         if self.skip_checks {
             variables.push(("CELERY_SKIP_CHECKS", "true".to_owned()));
         }
-        let started = Program::start(&program, order, &variables);
-        let mut program = started.map_err(|error| refused(name, error))?;
+        let output = asked.output.as_deref();
+        let output = output
+            .map(|path| {
+                logging::open(path).map_err(|error| {
+                    Failure::new(
+                        Kind::Failed,
+                        format!("opening the log file `{}`: {error}", path.display()),
+                    )
+                })
+            })
+            .transpose()?;
+        let output = match &output {
+            Some(file) => Output::File(file),
+            None if is_worker => Output::Inherited,
+            None => Output::Errors,
+        };
+        let started = Program::start(&interpreter, order, &variables, output);
+        let mut program = started.map_err(|error| refused(name, &interpreter, error))?;
         let described = std::mem::take(&mut program.described);
         let program = if is_worker {
             Some(program)
@@ -116,7 +137,7 @@ fn for_python(url: &str, prefix: &str) -> String {
 }
 
 /// Why the app can't be used, with the end of the traceback.
-fn refused(name: &str, error: PythonError) -> Failure {
+fn refused(name: &str, program: &OsStr, error: PythonError) -> Failure {
     match error {
         PythonError::App {
             message,
@@ -148,10 +169,18 @@ fn refused(name: &str, error: PythonError) -> Failure {
             ),
         )
         .hint("activate the app's virtual environment, or name its interpreter with --executable"),
-        PythonError::Gone => Failure::new(
+        PythonError::Ended { status } => Failure::new(
             Kind::Config,
-            format!("Python ended while it was importing `{}`", printable(name)),
-        ),
+            format!(
+                "Python ended while it was importing `{}`: {status}",
+                printable(name)
+            ),
+        )
+        .hint(format!(
+            "the app must not end the process it is imported in, and the interpreter must be Python 3: try `{} -c 'import {}'`",
+            printable(&program.to_string_lossy()),
+            printable(name.split(':').next().unwrap_or(name))
+        )),
         other => Failure::new(Kind::Failed, other.to_string()),
     }
 }
@@ -163,6 +192,10 @@ impl Loaded {
             Some(Value::Map(settings)) => settings,
             _ => Map::new(),
         };
+        if let Some(queues) = described.swap_remove("queues") {
+            // With what Celery has put in, and what the app has added while it started.
+            settings.insert("task_queues".to_owned(), queues);
+        }
         let url = settings.get("result_backend").and_then(Value::as_str);
         let url = url.map(str::to_owned);
         let is_own = |url: &String| OWN_BACKENDS.iter().any(|scheme| url.starts_with(scheme));
@@ -225,14 +258,51 @@ impl Loaded {
         found
     }
 
-    /// Its settings as `inspect conf` shows them: those that were changed, and all.
-    pub(crate) fn conf(&self) -> [Map; 2] {
-        let both = self.described.get("conf").and_then(Value::as_list);
-        let table = |at: usize| both?.get(at)?.as_map().cloned();
-        [0, 1].map(|at| table(at).unwrap_or_default())
+    /// Signals that somebody in the app hears, of those that are sent only then.
+    pub(crate) fn hears(&self) -> Vec<String> {
+        let names = self.described.get("hears").and_then(Value::as_list);
+        let names = names.into_iter().flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
     }
 
-    /// The queues to consume from, where a receiver of `celeryd_after_setup` has changed them.
+    /// Where records of the log go if the app has a log of its own.
+    pub(crate) fn log(&self) -> Option<Orders> {
+        let own = self.described.get("logs").is_some_and(Value::truthy);
+        self.program
+            .as_ref()
+            .filter(|_| own)
+            .map(|program| program.orders.clone())
+    }
+
+    /// The names of command tasks that the app has tasks of the same names for: those are taken.
+    pub(crate) fn shadowed(&self, commands: &[TaskTable]) -> Vec<String> {
+        let tasks = self.described.get("tasks").and_then(Value::as_map);
+        let is_taken = |name: &&String| tasks.is_some_and(|tasks| tasks.contains_key(*name));
+        let names = commands.iter().map(|command| &command.name);
+        names.filter(is_taken).cloned().collect()
+    }
+
+    /// The place in `task_routes` of a router that only Python can ask.
+    pub(crate) fn router(&self) -> Option<String> {
+        let places = self.left().into_keys();
+        let mut routers = places.filter(|place| place.starts_with("task_routes"));
+        routers.next().map(str::to_owned)
+    }
+
+    /// What the app has and this program can't take over: the setting, or a part of it, and what it is.
+    pub(crate) fn left(&self) -> BTreeMap<&str, &str> {
+        let left = self.described.get("left").and_then(Value::as_list);
+        let pairs = left.into_iter().flatten().filter_map(Value::as_list);
+        pairs
+            .filter_map(|pair| match pair {
+                [place, reason] => Some((place.as_str()?, reason.as_str()?)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// The queues to consume from, aliases and receivers of `celeryd_after_setup` included; none if `-Q` or `-X` names
+    /// one that there is not.
     pub(crate) fn consumes(&self) -> Option<Vec<String>> {
         let names = self.described.get("consumes")?.as_list()?;
         Some(

@@ -33,12 +33,12 @@ const WITHOUT_EFFECT: &[&str] = &[
     "task_protocol",
     "task_repr_maxlevels",
     "task_retry_on_worker_lost",
-    "worker_direct",
     "worker_enable_prefetch_count_reduction",
     "worker_enable_soft_shutdown_on_idle",
     "worker_log_format",
     "worker_max_memory_per_child",
     "worker_max_tasks_per_child",
+    "worker_proc_alive_timeout",
     "worker_task_log_format",
 ];
 
@@ -62,6 +62,7 @@ const OF_PYTHON: &[&str] = &[
     "worker_log_format",
     "worker_max_memory_per_child",
     "worker_max_tasks_per_child",
+    "worker_proc_alive_timeout",
     "worker_task_log_format",
 ];
 
@@ -97,11 +98,11 @@ mod tests {
         assert!(settings.without_effect().is_empty());
         for (name, text) in [
             ("task_protocol", "2"),
-            ("worker_direct", "true"),
+            ("event_queue_durable", "true"),
             ("task_acks_late", "true"),
         ] {
             settings.set_text(name, text, Origin::Code).unwrap();
         }
-        assert_eq!(settings.without_effect(), ["worker_direct"]);
+        assert_eq!(settings.without_effect(), ["event_queue_durable"]);
     }
 }

@@ -306,6 +306,8 @@ settings! {
     worker_deduplicate_successful_tasks: bool = false;
     /// How many tasks with an ETA are held at once; none means no limit. None.
     worker_eta_task_limit: Option<u32> = None;
+    /// How long a process of a Python app may take until it is ready for tasks. 4 s.
+    worker_proc_alive_timeout: Duration = Duration::from_secs(4);
     /// Whether the worker has a queue of its own, `<node>.dq2`. False.
     worker_direct: bool = false;
 
@@ -394,7 +396,6 @@ const NOT_APPLICABLE: &[&str] = &[
     "worker_lost_wait",
     "worker_pool_putlocks",
     "worker_pool_start_method",
-    "worker_proc_alive_timeout",
     "worker_redirect_stdouts",
     "worker_redirect_stdouts_level",
     "worker_task_log_datefmt",

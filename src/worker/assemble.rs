@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::events::{Dispatcher, Groups};
 use crate::pidbox;
 use crate::protocol::event::Origin;
-use crate::protocol::{LamportClock, Queue};
+use crate::protocol::{Exchange, ExchangeType, LamportClock, Nodename, Queue};
 use crate::shutdown::Shutdown;
 use crate::task::Registry;
 
@@ -132,10 +132,11 @@ impl Worker {
     }
 }
 
-/// The queues to consume from (`-Q`, `-X`), and the excluded names that are none of them.
+/// The queues to consume from (`-Q`, `-X`, `worker_direct`), and the excluded names that are none of them.
 pub(super) fn queues(
     app: &App,
     options: &WorkerOptions,
+    nodename: &Nodename,
 ) -> Result<(Vec<Queue>, Vec<String>), WorkerError> {
     let mut queues = if options.queues.is_empty() {
         app.queues()?
@@ -150,12 +151,21 @@ pub(super) fn queues(
         .cloned()
         .collect();
     queues.retain(|q| !options.exclude_queues.contains(&q.name));
+    if app.settings().worker_direct {
+        queues.push(direct(nodename));
+    }
     if queues.is_empty() {
         return Err(WorkerError::NoQueues);
     }
     let mut seen = std::collections::HashSet::new();
     queues.retain(|q| seen.insert(q.name.clone()));
     Ok((queues, unknown))
+}
+
+/// The queue of one worker alone (celery.utils.nodenames.worker_direct).
+fn direct(nodename: &Nodename) -> Queue {
+    let exchange = Exchange::new("C.dq2", ExchangeType::Direct);
+    Queue::bound(&format!("{nodename}.dq2"), exchange, nodename.as_str())
 }
 
 /// The app's tasks with their annotations, and those that every worker has.

@@ -344,7 +344,7 @@ impl Consumer {
     pub(super) fn set_slots(&mut self, slots: usize) {
         self.core.slots.set_len(&self.core, slots);
         if let Some(pool) = &self.core.python {
-            pool.trim(slots);
+            pool.resize(slots);
         }
         self.core.state.lock().concurrency = slots;
     }

@@ -99,7 +99,8 @@ impl Reader {
         })
     }
 
-    fn as_it_came(&self, message: &Message) -> Box<Wire> {
+    /// A message as a child, or the app, reads it by itself.
+    pub(super) fn as_it_came(&self, message: &Message) -> Box<Wire> {
         Box::new(Wire {
             is_plain: false,
             head: request::to_json(message, &self.hostname).into(),

@@ -64,7 +64,7 @@ impl Consumer {
             Ok(read) => read,
             Err(error) => {
                 let names = (message.task_id(), message.task_name());
-                return reject(&queue, names, &message, acker, &error);
+                return self.reject(&queue, names, &message, acker, &error);
             }
         };
         let times = match Times::of(&read.task.header) {
@@ -72,7 +72,7 @@ impl Consumer {
             Err(error) => {
                 let header = &read.task.header;
                 let names = (Some(&*header.id), Some(&*header.task));
-                return reject(&queue, names, &message, acker, &error);
+                return self.reject(&queue, names, &message, acker, &error);
             }
         };
         let request = Request::new(read, times, message, queue, acker);
@@ -106,6 +106,11 @@ impl Consumer {
             request.label()
         );
         let is_known = request.runnable.is_some();
+        if let (Some(pool), Some(wire)) = (&self.core.python, &request.wire)
+            && pool.hears("task_received")
+        {
+            pool.parent().heard("task_received", wire.parts());
+        }
         if self.core.acks_late(&request) {
             self.note_late();
         }
@@ -135,6 +140,37 @@ impl Consumer {
             }
         }
     }
+
+    /// Logs a message that is no task, with everything needed to find it, and takes it off the queue.
+    fn reject(
+        &self,
+        queue: &str,
+        (id, task): (Option<&str>, Option<&str>),
+        message: &Message,
+        acker: Acker,
+        error: &ProtocolError,
+    ) {
+        tracing::error!(
+            event = "message.invalid",
+            id,
+            task,
+            queue,
+            "Received an invalid task message from queue `{queue}`, rejecting it: {error} [id: {}, task: {}, delivery_tag: {}, \
+         content type: {}, body: {}]",
+            one_line(id.unwrap_or("none")),
+            one_line(task.unwrap_or("none")),
+            acker.delivery_tag(),
+            one_line(&message.content_type),
+            excerpt(&message.body),
+        );
+        if let Some(pool) = &self.core.python
+            && pool.hears("task_rejected")
+        {
+            let wire = self.core.reader.as_it_came(message);
+            pool.parent().heard("task_rejected", wire.parts());
+        }
+        refuse(acker);
+    }
 }
 
 fn received(request: &Request) -> crate::protocol::Map {
@@ -155,30 +191,6 @@ fn received(request: &Request) -> crate::protocol::Map {
             ("expires", iso(request.expires)),
         ],
     )
-}
-
-/// Logs a message that is no task, with everything needed to find it, and takes it off the queue.
-fn reject(
-    queue: &str,
-    (id, task): (Option<&str>, Option<&str>),
-    message: &Message,
-    acker: Acker,
-    error: &ProtocolError,
-) {
-    tracing::error!(
-        event = "message.invalid",
-        id,
-        task,
-        queue,
-        "Received an invalid task message from queue `{queue}`, rejecting it: {error} [id: {}, task: {}, delivery_tag: {}, \
-         content type: {}, body: {}]",
-        one_line(id.unwrap_or("none")),
-        one_line(task.unwrap_or("none")),
-        acker.delivery_tag(),
-        one_line(&message.content_type),
-        excerpt(&message.body),
-    );
-    refuse(acker);
 }
 
 fn refuse(acker: Acker) {

@@ -88,8 +88,18 @@ impl Times {
 struct Stopper {
     /// Whether it runs, and can be cut off.
     armed: AtomicBool,
-    why: OnceLock<Stop>,
+    why: Mutex<Option<Stop>>,
     asked: Notify,
+}
+
+impl Stopper {
+    fn lock(&self) -> MutexGuard<'_, Option<Stop>> {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn why(&self) -> Option<Stop> {
+        self.lock().clone()
+    }
 }
 
 impl Request {
@@ -296,8 +306,8 @@ impl Request {
     pub async fn stopped(&self) -> Stop {
         loop {
             let asked = self.stop.asked.notified();
-            if let Some(why) = self.stop.why.get() {
-                return why.clone();
+            if let Some(why) = self.stop.why() {
+                return why;
             }
             asked.await;
         }
@@ -310,11 +320,23 @@ impl Request {
 
     /// Cuts the running task off; false if it does not run, or is being cut off already.
     pub fn stop(&self, why: Stop) -> bool {
-        let stops = self.stop.armed.load(Ordering::Acquire) && self.stop.why.set(why).is_ok();
-        if stops {
-            self.stop.asked.notify_one();
+        if !self.stop.armed.load(Ordering::Acquire) {
+            return false;
         }
-        stops
+        {
+            let mut asked = self.stop.lock();
+            if asked.is_some() {
+                return false;
+            }
+            *asked = Some(why);
+        }
+        self.stop.asked.notify_one();
+        true
+    }
+
+    /// Notes that it was asked to stop and goes on all the same: it can be asked again.
+    pub fn go_on(&self) {
+        self.stop.lock().take();
     }
 
     /// The request as remote control shows it; `safe` gives the arguments as text.

@@ -78,7 +78,7 @@ impl Worker {
             options.hostname.as_deref().unwrap_or("celery@%h"),
             &host.to_string_lossy(),
         );
-        let (queues, unknown_excluded) = queues(&app, &options)?;
+        let (queues, unknown_excluded) = queues(&app, &options, &nodename)?;
         let tasks = tasks(&app)?;
         let concurrency = match options
             .concurrency
@@ -206,6 +206,8 @@ impl Worker {
             )
             .await?;
         if let Some(pool) = &core.python {
+            let (slots, full) = (Arc::clone(&core), Arc::clone(pool));
+            talking.spawn(async move { full.keep_full(|| slots.slots.len()).await });
             talking.spawn(announce_stop(Arc::clone(&core), Arc::clone(pool)));
             talking.spawn(stop_without(Arc::clone(&core), pool.parent().clone()));
         }

@@ -198,6 +198,9 @@ impl Session {
                 _ = heartbeat.tick() => {
                     if self.heartbeat.is_some() {
                         core.events.worker("worker-heartbeat", vitals(&core, self.heartbeat));
+                        if let Some(pool) = core.python.as_ref().filter(|p| p.hears("heartbeat_sent")) {
+                            pool.parent().beat();
+                        }
                     }
                 }
                 delivery = self.tasks.recv() => match delivery {

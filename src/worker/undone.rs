@@ -132,6 +132,7 @@ pub(super) async fn unregistered(core: &Core, request: &Request) {
         request.kwargsrepr(),
         request.delivery_info,
     );
+    python::unknown(core, request);
     core.settle(request, Settle::Reject);
     let exception = Exception::new("celery.exceptions", "NotRegistered", vec![name.into()]);
     let caller = no_caller(request);

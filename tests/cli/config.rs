@@ -645,9 +645,9 @@ fn what_a_worker_has_options_for_may_be_set_as_well() {
 #[test]
 fn what_has_no_effect_is_told() {
     let rcelery = Rcelery::new();
-    let text = "worker_direct = true\ntask_acks_late = true\ntask_protocol = 2\n";
+    let text = "event_queue_durable = true\ntask_acks_late = true\ntask_protocol = 2\n";
     file(&rcelery, "rcelery.toml", text);
-    let said = "worker_direct has no effect here";
+    let said = "event_queue_durable has no effect here";
     let checked = rcelery.run(&["config", "check"]);
     checked.exit(0);
     assert_eq!(
@@ -657,7 +657,7 @@ fn what_has_no_effect_is_told() {
     );
     assert!(checked.stderr.contains(said), "{checked:?}");
     let names = &rcelery.run(&["config", "check", "-j"]).json()["without_effect"];
-    assert_eq!(names, &serde_json::json!(["worker_direct"]));
+    assert_eq!(names, &serde_json::json!(["event_queue_durable"]));
     let verbose = rcelery.run(&["config", "show", "-v"]);
     assert!(verbose.stderr.contains(said), "{verbose:?}");
 }

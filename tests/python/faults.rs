@@ -314,3 +314,179 @@ fn threads_and_solo_run_tasks_too() {
         worker.terminate().exit(0);
     }
 }
+
+#[test]
+fn the_time_that_a_process_takes_to_start_is_not_the_tasks() {
+    let store = Store::redis();
+    let rcelery = program(&store, "").env("INIT", "2");
+    let worker = rcelery.worker(&["-A", "faults", "-c", "2"]);
+    let seen = python(
+        &rcelery,
+        "parts = [quick.delay() for _ in range(4)]\nprint(json.dumps([p.get(timeout=20) for p in parts]))",
+    );
+    assert_eq!(
+        seen,
+        serde_json::json!(["in time"; 4].to_vec()),
+        "{worker:?}"
+    );
+    worker.terminate().exit(0);
+}
+
+#[test]
+fn a_process_that_does_not_start_is_killed_and_named() {
+    let store = Store::redis();
+    let rcelery = program(&store, "").env("INIT", "60");
+    let settings = [
+        "-A",
+        "faults",
+        "-c",
+        "1",
+        "--set",
+        "worker_proc_alive_timeout=0.5",
+    ];
+    let worker = rcelery.worker(&settings);
+    python(&rcelery, "quick.delay()\nprint(1)");
+    eventually("it is killed", secs(20), || {
+        let log = worker.stderr();
+        if log.matches("Timed out waiting for UP message").count() > 1 {
+            Ok(())
+        } else {
+            Err(log)
+        }
+    });
+    // The task waits for a process that does start: it is not lost when the worker stops instead.
+    worker.signal(Signal::SIGQUIT);
+    worker.wait(secs(20));
+    let purged = rcelery.run(&["-A", "faults", "purge", "-f"]);
+    assert!(purged.ok().contains("Purged 1 message"), "{purged:?}");
+}
+
+#[test]
+fn what_comes_after_the_hard_limit_does_not_count() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    let worker = rcelery.worker(&["-A", "faults", "-c", "1"]);
+    let seen = python(
+        &rcelery,
+        "r = saves_itself.delay()\ne = r.get(timeout=20, propagate=False)\nprint(json.dumps([r.state, repr(e)]))",
+    );
+    let expected = serde_json::json!(["FAILURE", "TimeLimitExceeded(1)"]);
+    assert_eq!(seen, expected, "{worker:?}");
+    worker.terminate().exit(0);
+}
+
+#[test]
+fn a_revoke_by_usr1_raises_in_the_task_that_runs() {
+    for (signal, state, error) in [
+        ("SIGUSR1", "FAILURE", "SoftTimeLimitExceeded()"),
+        ("SIGQUIT", "REVOKED", "TaskRevokedError('terminated')"),
+        ("SIGTERM", "REVOKED", "TaskRevokedError('terminated')"),
+    ] {
+        let store = Store::redis();
+        let rcelery = program(&store, "");
+        let worker = rcelery.worker(&["-A", "faults", "-c", "1"]);
+        let seen = python(
+            &rcelery,
+            &format!(
+                "from celery.result import AsyncResult\n\
+                 r = interrupted.delay()\n\
+                 behind = [add.delay(n, n) for n in range(20)]\n\
+                 while r.state != 'STARTED' and not app.control.inspect(timeout=0.3).active(): time.sleep(0.1)\n\
+                 while not any((app.control.inspect(timeout=0.5).active() or {{}}).values()): time.sleep(0.1)\n\
+                 app.control.revoke(r.id, terminate=True, signal='{signal}')\n\
+                 rest = [b.get(timeout=20) for b in behind]\n\
+                 end = time.time() + 10\n\
+                 while time.time() < end and AsyncResult(r.id).state != '{state}': time.sleep(0.05)\n\
+                 last = AsyncResult(r.id)\n\
+                 print(json.dumps([last.state, repr(last.result), rest == [2 * n for n in range(20)]]))"
+            ),
+        );
+        assert_eq!(
+            seen,
+            serde_json::json!([state, error, true]),
+            "{signal}: {worker:?}"
+        );
+        let notes = fs::read_to_string(store.file("notes")).unwrap_or_default();
+        assert_eq!(notes.trim(), "cleaned up", "{signal}");
+        worker.terminate().exit(0);
+    }
+}
+
+#[test]
+fn threads_are_there_again_when_their_process_has_died() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    let worker = rcelery.worker(&["-A", "faults", "-c", "3", "-P", "threads"]);
+    let seen = python(
+        &rcelery,
+        "e = exits.delay(3).get(timeout=20, propagate=False)\n\
+         print(json.dumps([repr(e), [add.delay(n, 1).get(timeout=20) for n in range(6)]]))",
+    );
+    assert!(
+        seen[0]
+            .as_str()
+            .unwrap()
+            .starts_with("WorkerLostError('Worker exited prematurely: exitcode 3"),
+        "{seen}"
+    );
+    assert_eq!(seen[1], serde_json::json!([1, 2, 3, 4, 5, 6]), "{seen}");
+    assert_eq!(
+        worker.stderr().matches("exited with").count(),
+        1,
+        "{worker:?}"
+    );
+    worker.terminate().exit(0);
+}
+
+#[test]
+fn all_processes_are_there_from_the_start() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    let worker = rcelery.worker(&["-A", "faults", "-c", "3"]);
+    eventually("three children", secs(20), || {
+        match children(worker.pid()).len() {
+            3 => Ok(()),
+            n => Err(n.to_string()),
+        }
+    });
+    let seen = python(
+        &rcelery,
+        "e = presses_ctrl_c.delay().get(timeout=20, propagate=False)\nprint(json.dumps(repr(e)))",
+    );
+    assert!(
+        seen.as_str().unwrap().starts_with("WorkerLostError"),
+        "{seen}"
+    );
+    eventually("three again", secs(20), || {
+        match children(worker.pid()).len() {
+            3 => Ok(()),
+            n => Err(n.to_string()),
+        }
+    });
+    let log = worker.terminate();
+    assert!(!log.stderr.contains("WARNING/ForkPool"), "{log:?}");
+}
+
+#[test]
+fn an_app_that_is_being_imported_does_not_outlive_the_worker() {
+    let rcelery = program(&Store::redis(), "");
+    let pidfile = rcelery.home().join("python.pid");
+    let text = format!(
+        "import os, time\nopen({:?}, 'w').write(str(os.getpid()))\ntime.sleep(60)\n",
+        pidfile.to_string_lossy()
+    );
+    fs::write(rcelery.home().join("endless.py"), text).unwrap();
+    let worker = rcelery.spawn(&["-A", "endless", "worker"]);
+    let python = eventually("it is imported", secs(20), || {
+        let text = fs::read_to_string(&pidfile).unwrap_or_default();
+        text.parse::<i32>().map_err(|e| e.to_string())
+    });
+    worker.signal(Signal::SIGTERM);
+    worker.wait(secs(20));
+    eventually("Python is gone, too", secs(10), || {
+        match kill(Pid::from_raw(python), None) {
+            Ok(()) => Err("it lives".to_owned()),
+            Err(_) => Ok(()),
+        }
+    });
+}

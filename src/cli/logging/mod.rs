@@ -26,9 +26,12 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
-use self::record::{Fields, Record, Scope, colour, json_line, level_name, text_line};
+use self::record::{
+    Fields, Record, Scope, colour, json_line, level_name, level_number, text, text_line,
+};
 use super::error::Report;
 use super::output::colour::paint;
+use crate::pool::python::Orders;
 
 /// The target of what is said whatever the level of the log, in JSON: the words that text has on stdout.
 pub(crate) const SAID: &str = "rcelery::said";
@@ -87,6 +90,7 @@ pub(crate) fn install(level: LogLevel, file: Option<&Path>, colour: bool) -> any
         file,
         colour,
         json: None,
+        app: None,
     };
     log.install()
 }
@@ -100,6 +104,8 @@ pub(crate) struct Log<'a> {
     pub(crate) colour: bool,
     /// The name of the worker, if records are JSON.
     pub(crate) json: Option<String>,
+    /// The Python app that has a log of its own, for records that are not JSON.
+    pub(crate) app: Option<Orders>,
 }
 
 impl Log<'_> {
@@ -114,6 +120,7 @@ impl Log<'_> {
         let layer = Records {
             level: self.level,
             colour: self.colour && self.file.is_none(),
+            app: self.app.filter(|_| self.json.is_none()),
             json: self.json,
             sink: Mutex::new(sink),
         };
@@ -169,7 +176,7 @@ pub(crate) fn fatal(report: &Report) {
     let _ = writeln!(io::stderr(), "{}", record.json(Timestamp::now()));
 }
 
-fn open(path: &Path) -> io::Result<File> {
+pub(crate) fn open(path: &Path) -> io::Result<File> {
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent)?;
     }
@@ -186,6 +193,8 @@ struct Records {
     colour: bool,
     /// The name of the worker, if records are JSON.
     json: Option<String>,
+    /// The Python app that has a log of its own.
+    app: Option<Orders>,
     sink: Mutex<Sink>,
 }
 
@@ -231,6 +240,18 @@ where
         }
         let own = target.starts_with("rcelery::worker");
         let level = level_name(*event.metadata().level(), fields.critical);
+        if let Some(app) = &self.app {
+            let text = text(&mut fields, &scope, own);
+            if app.post([
+                ("do", "log".into()),
+                ("name", logger(fields.event.as_deref()).into()),
+                ("level", level_number(level).into()),
+                ("message", text.into()),
+            ]) {
+                return;
+            }
+            // It is gone, or too busy to listen.
+        }
         let line = match &self.json {
             Some(worker) => json_line(level, fields, scope, worker, own),
             None => {
@@ -246,6 +267,17 @@ where
                 .write_all(format!("{line}\n").as_bytes()),
             Sink::File(file) => file.write_all(format!("{line}\n").as_bytes()),
         };
+    }
+}
+
+/// The logger that Celery's worker has for what happened.
+fn logger(event: Option<&str>) -> &'static str {
+    match event {
+        Some("task.received") => "celery.worker.strategy",
+        Some("task.unregistered") => "celery.worker.consumer.consumer",
+        Some(event) if event.starts_with("message.") => "celery.worker.consumer.consumer",
+        Some(event) if event.starts_with("task.") => "celery.worker.request",
+        _ => "celery.worker",
     }
 }
 
@@ -283,6 +315,7 @@ mod tests {
             level: LogLevel::Warning,
             colour: true,
             json: Some("w1@box".to_owned()),
+            app: None,
             sink: Mutex::new(Sink::File(open(&path).unwrap())),
         };
         let subscriber = tracing_subscriber::registry().with(records);
@@ -331,6 +364,7 @@ mod tests {
             level: LogLevel::Info,
             colour: false,
             json: None,
+            app: None,
             sink: Mutex::new(Sink::File(open(&path).unwrap())),
         };
         let subscriber = tracing_subscriber::registry().with(records);

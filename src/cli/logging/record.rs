@@ -155,15 +155,26 @@ pub(super) fn json_line(
 }
 
 pub(super) fn text_line(level: &str, mut fields: Fields, scope: Scope, own: bool) -> String {
-    let process = fields.scope.process.take().or(scope.process);
+    let process = fields
+        .scope
+        .process
+        .take()
+        .or_else(|| scope.process.clone());
     let mut line = prefix(&Zoned::now(), level, process.as_deref());
-    if let (false, Some(name), Some(id)) = (own, scope.task_name, scope.task_id) {
+    line.push_str(&text(&mut fields, &scope, own));
+    harmless(line)
+}
+
+/// A record without time, level and process.
+pub(super) fn text(fields: &mut Fields, scope: &Scope, own: bool) -> String {
+    let mut line = String::new();
+    if let (false, Some(name), Some(id)) = (own, &scope.task_name, &scope.task_id) {
         let label = format!("{name}[{id}]").replace(char::is_control, "\u{fffd}");
         let _ = write!(line, "{label}: ");
     }
     line.push_str(&fields.message);
     if fields.event.is_some() {
-        return harmless(line);
+        return line;
     }
     if let Some(id) = fields.scope.task_id.take() {
         fields.others.insert(0, ("task_id".to_owned(), id.into()));
@@ -172,7 +183,7 @@ pub(super) fn text_line(level: &str, mut fields: Fields, scope: Scope, own: bool
     if !others.is_empty() {
         let _ = write!(line, " [{others}]");
     }
-    harmless(line)
+    line
 }
 
 /// Names, results and tracebacks are others': nothing in them may move the cursor of whoever reads the log, or change
@@ -194,6 +205,17 @@ pub(super) fn colour(level: &str) -> &'static str {
         "WARNING" => "1;33",
         "DEBUG" => "34",
         _ => "",
+    }
+}
+
+/// The number of a level in Python.
+pub(super) fn level_number(level: &str) -> i64 {
+    match level {
+        "CRITICAL" => 50,
+        "ERROR" => 40,
+        "WARNING" => 30,
+        "DEBUG" => 10,
+        _ => 20,
     }
 }
 

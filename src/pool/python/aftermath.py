@@ -24,7 +24,9 @@ def status_of(error):
     """Why a process ends that a task has ended, in billiard's words."""
     if isinstance(error, SystemExit):
         code = error.code
-        return human_status(0 if code is None else code if isinstance(code, int) else 1)
+        code = 0 if code is None else code if isinstance(code, int) else 1
+        # What `child.end_process` makes of a signal.
+        return human_status(-(code & 0xFF) if code < -128 else code)
     return type(error).__name__
 
 

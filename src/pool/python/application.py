@@ -28,6 +28,10 @@ OPTIONS = (
 )
 #: Of Celery 5.7; before, one option stood for the first two.
 LATER = ("acks_on_failure", "acks_on_timeout", "retry_on_worker_lost")
+#: Signals of the worker's own process that it asks for only if somebody hears them.
+HEARD = ("task_received", "task_unknown", "task_rejected", "heartbeat_sent")
+#: Content that runs code when it is read.
+PICKLES = {"pickle", "application/x-python-serialize"}
 #: Pools whose tasks are no processes and no threads.
 GREEN = ("gevent", "eventlet")
 
@@ -113,12 +117,12 @@ def raised_in(error):
     return place.tb_frame.f_globals.get("__name__", "")
 
 
-def broken(name, error=None):
+def broken(name, error=None, what="imported"):
     """An app whose own code fails; with the error that is being handled, if no other is named."""
     error = error or sys.exc_info()[1]
     said = traceback.format_exception_only(type(error), error)[-1].strip()
     lines = traceback.format_exception(type(error), error, error.__traceback__)
-    return Failure("app", "the app `%s` can't be imported: %s" % (name, said), None, "".join(lines))
+    return Failure("app", "the app `%s` can't be %s: %s" % (name, what, said), None, "".join(lines))
 
 
 def load(order):
@@ -148,7 +152,7 @@ def start(app, order):
         app.loader.init_worker()
         setup_worker_optimizations(app, hostname)
         signals.celeryd_init.send(sender=hostname, instance=worker, conf=app.conf, options=worker.options)
-        queues(app, options)
+        is_known = queues(app, options)
         modules = options["include"]
         for module in modules:
             app.loader.import_task_module(module)
@@ -157,27 +161,26 @@ def start(app, order):
         custom = logging(app, worker, order)
         setup_worker_optimizations(app, hostname)
         refuse(app, options)
-        before = list(app.amqp.queues.consume_from)
         signals.celeryd_after_setup.send(sender=hostname, instance=worker, conf=app.conf)
-        worker.consumes = list(app.amqp.queues.consume_from)
-        worker.queues_changed = worker.consumes != before
+        worker.consumes = list(app.amqp.queues.consume_from) if is_known else None
         if not custom and app.conf.worker_redirect_stdouts:
             app.log.redirect_stdouts(app.conf.worker_redirect_stdouts_level)
     except Failure:
         raise
     except (Exception, SystemExit):
-        raise broken(order["app"]) from None
+        raise broken(order["app"], what="started") from None
     return worker
 
 
 def queues(app, options):
-    """`-Q` and `-X`; what they name in vain is said by the worker."""
+    """`-Q` and `-X`; false if they name what there is not, which is said by the worker."""
     known = app.amqp.queues
     try:
         known.select(options["queues"] or None)
         known.deselect(options["exclude_queues"] or None)
     except KeyError:
-        pass
+        return False
+    return True
 
 
 def logging(app, worker, order):
@@ -192,12 +195,22 @@ def logging(app, worker, order):
 
 
 def refuse(app, options):
-    """What only Celery's own worker has."""
+    """What only Celery's own worker has, and what is too dangerous."""
+    from celery.app.defaults import DEFAULTS
+
     for part in ("worker", "consumer"):
         steps = sorted(getattr(step, "__qualname__", str(step)) for step in app.steps[part])
         if steps:
             message = "the app adds steps to the %s, which rcelery does not run: %s" % (part, ", ".join(steps))
             raise Failure("unsupported", message, "take them out of `app.steps`, or run this app with `celery worker`")
+    for name in ("worker_consumer", "worker_agent", "worker_autoscaler", "worker_timer"):
+        given, usual = app.conf.get(name), DEFAULTS.get(name)
+        if given != usual:
+            message = "the app has a %s of its own, which is never asked here: %s" % (name, given)
+            raise Failure("unsupported", message, "take the setting out, or run this app with `celery worker`")
+    if PICKLES & set(app.conf.accept_content or ()) and os.geteuid() == 0 and not os.environ.get("C_FORCE_ROOT"):
+        message = "the app accepts pickle and this worker runs as root: whoever can send a message could run anything here"
+        raise Failure("unsupported", message, "name another user with --uid; C_FORCE_ROOT=1 runs it all the same")
     pool = options["pool_option"] or app.conf.worker_pool
     if pool in GREEN:
         raise Failure("unsupported", "there is no %s pool" % pool, "use -P prefork or -P threads")
@@ -247,10 +260,26 @@ def describe(app, worker):
             answer["settings"][key] = value
     if worker is None:
         return answer
+    from celery import signals
+
     answer["tasks"] = {name: task(app, name, each) for name, each in app.tasks.items()}
-    answer["consumes"] = worker.consumes if worker.queues_changed else None
-    answer["conf"] = [shown(app, with_defaults) for with_defaults in (False, True)]
+    answer["consumes"] = worker.consumes
+    answer["queues"] = [settings.queue(queue) for queue in app.amqp.queues.values()]
+    answer["hears"] = [name for name in HEARD if getattr(signals, name).receivers]
+    answer["logs"] = has_own_log(app)
+    if app.user_options["worker"] or app.user_options["preload"]:
+        settings.left.append(["user_options", "are for the command line of Celery"])
     return answer
+
+
+def has_own_log(app):
+    """Whether records of the worker are to look as the app wants them."""
+    from celery import signals
+    from celery.app.defaults import DEFAULTS
+
+    own = signals.setup_logging.receivers or signals.after_setup_logger.receivers
+    names = ("worker_log_format", "worker_log_datefmt")
+    return bool(own) or any(app.conf.get(name) != DEFAULTS.get(name) for name in names)
 
 
 def shown(app, with_defaults):

@@ -29,6 +29,8 @@ from _rcelery import aftermath, storage
 from _rcelery.port import END, Gone, Port
 
 JSON = "application/json"
+#: Raises SoftTimeLimitExceeded in the task that runs, limit or none (`line.rs`, interrupt).
+INTERRUPT = getattr(signal, "SIGRTMIN", 0) and signal.SIGRTMIN + 1
 #: The code of a process that leaves to be replaced (billiard.pool, EX_RECYCLE).
 RECYCLE = 155
 
@@ -67,6 +69,12 @@ class Limit:
     def __init__(self):
         self.seconds = None
         self.started = 0.0
+        #: Whether a task runs.
+        self.is_running = False
+
+    def interrupt(self, *_):
+        if self.is_running:
+            raise SoftTimeLimitExceeded()
 
     def passed(self, *_):
         # A signal that comes late is not for the task that runs by then.
@@ -134,6 +142,8 @@ class Child:
             limit.started, limit.seconds = time.monotonic(), note["soft"]
         leaving = None
         try:
+            if limit is not None:
+                limit.is_running = True
             R, I, T, Rstr = tracer.run(request["id"], args, kwargs, request)
         except Reject as error:
             R, I, T = None, error, None
@@ -146,7 +156,7 @@ class Child:
             return self.fail(tracer.task, request, error)
         finally:
             if limit is not None:
-                limit.seconds = None
+                limit.seconds, limit.is_running = None, False
             port.may_hold = False
             if self.home is not None:
                 self.come_home()
@@ -218,7 +228,7 @@ class Child:
     def settle_down(self):
         """Notes where the process is and who handles its signals: the next task finds both as they are now."""
         self.home = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
-        numbers = (signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGALRM)
+        numbers = (signal.SIGUSR1, *ENDS, signal.SIGINT, signal.SIGALRM)
         self.handlers = {int(number): getsignal(number) for number in numbers}
 
     def come_home(self):
@@ -261,6 +271,8 @@ def end_process(number, _):
 
 
 _ending = []
+#: What ends a process that may clean up before it goes.
+ENDS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP)
 
 
 def exit_code(leaving):
@@ -270,13 +282,22 @@ def exit_code(leaving):
     return code if isinstance(code, int) else 1
 
 
+def end_as(code):
+    """Ends this process; by the signal that it was told to end by, if it was."""
+    number = code & 0xFF
+    if code < 0 and number in ENDS:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(number)
+
+
 def name_process(order):
     """The name that logs and tasks see, as billiard gives it."""
     import multiprocessing
 
     from billiard import process
 
-    name = "ForkPoolWorker-%d" % order["number"]
+    name = "ForkPoolWorker-%d" % order["id"]
     own = process.current_process()
     own._name, own.index = name, order["index"]
     own._config["daemon"] = True
@@ -308,8 +329,12 @@ def main(app, worker, order, fds):
     (port,) = ports
     storage.use_only(port)
     limit = Limit()
-    for number, handler in ((signal.SIGTERM, end_process), (signal.SIGUSR1, limit.passed), (signal.SIGINT, signal.SIG_IGN)):
-        signal.signal(number, handler)
+    signal.signal(signal.SIGUSR1, limit.passed)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDS:
+        signal.signal(number, end_process)
+    if INTERRUPT:
+        signal.signal(INTERRUPT, limit.interrupt)
     child = Child(app, port, Tracers(app), order["max_memory"], limit)
     child.settle_down()
     port.send(b"U")

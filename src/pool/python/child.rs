@@ -50,6 +50,8 @@ pub struct Child {
     stream: UnixStream,
     read: BytesMut,
     exit: watch::Receiver<Option<i32>>,
+    /// It is ready for requests.
+    is_up: bool,
     /// Its stream has ended: nothing more will come.
     is_silent: bool,
     /// Requests that were sent and not taken back.
@@ -73,6 +75,7 @@ impl Child {
             stream: UnixStream::from_std(stream)?,
             read: BytesMut::with_capacity(READ),
             exit,
+            is_up: false,
             is_silent: false,
             runs: 0,
         })
@@ -88,6 +91,40 @@ impl Child {
     #[must_use]
     pub fn number(&self) -> u64 {
         self.id
+    }
+
+    /// Waits until it is ready for requests; false if it ends before that, or is not so far within `patience`: then it
+    /// is killed.
+    pub async fn up(&mut self, patience: Duration) -> bool {
+        let number = self.id;
+        let ready = async {
+            while !self.is_up {
+                if let Said::Gone(code) = self.said().await {
+                    return Err(code);
+                }
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(patience, ready).await {
+            Ok(Ok(())) => true,
+            Ok(Err(code)) => {
+                tracing::error!(
+                    "Process 'ForkPoolWorker-{number}' pid:{} exited with '{}' before it was ready",
+                    self.pid,
+                    human_status(code)
+                );
+                false
+            }
+            Err(_) => {
+                tracing::error!(
+                    "Timed out waiting for UP message from ForkPoolWorker-{number} pid:{}: it is not ready after {}s (worker_proc_alive_timeout)",
+                    self.pid,
+                    patience.as_secs_f64()
+                );
+                self.kill(Signal::SIGKILL as i32).await;
+                false
+            }
+        }
     }
 
     /// Sends a packet; false if there is no room for it until others are read. A large one is sent only to a child that
@@ -163,7 +200,10 @@ impl Child {
     /// What the child says next, if that has been read already.
     pub fn said_already(&mut self) -> Option<Said> {
         match take(&mut self.read) {
-            Ok(frame) => frame.map(Said::from),
+            Ok(frame) => {
+                self.is_up |= matches!(frame, Some(Frame::Up));
+                frame.map(Said::from)
+            }
             Err(error) => {
                 tracing::error!("a Python child has lost its way and is replaced: {error}");
                 self.is_silent = true;
@@ -222,9 +262,9 @@ impl Child {
         exit_code(&mut self.exit).await
     }
 
-    /// Tells the child that all results it has handed over are stored.
-    pub async fn fenced(&mut self) {
-        if let Err(error) = self.stream.write_all(b"k").await {
+    /// Tells the child that all results it has handed over are stored, as often as it has asked.
+    pub async fn fenced(&mut self, times: usize) {
+        if let Err(error) = self.stream.write_all(&b"k".repeat(times)).await {
             tracing::debug!("a Python child does not wait any more: {error}");
         }
     }
@@ -257,10 +297,34 @@ impl From<Frame> for Said {
     }
 }
 
+/// How a process ended, in billiard's words (billiard.common, human_status).
+#[must_use]
+pub fn human_status(code: i32) -> String {
+    if code >= 0 {
+        return format!("exitcode {code}");
+    }
+    match Signal::try_from(-code) {
+        Ok(signal) => format!("signal {} ({})", -code, signal.as_str()),
+        Err(_) => format!("signal {}", -code),
+    }
+}
+
 /// Waits for the end of the process. If its parent is gone, it is too.
 async fn exit_code(exit: &mut watch::Receiver<Option<i32>>) -> i32 {
     match exit.wait_for(Option::is_some).await {
         Ok(code) => code.unwrap_or_default(),
         Err(_) => -(Signal::SIGKILL as i32),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_told_in_billiards_words() {
+        assert_eq!(human_status(3), "exitcode 3");
+        assert_eq!(human_status(-9), "signal 9 (SIGKILL)");
+        assert_eq!(human_status(-15), "signal 15 (SIGTERM)");
     }
 }

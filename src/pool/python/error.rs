@@ -23,6 +23,12 @@ pub enum PythonError {
         /// Where Python found it.
         traceback: Option<String>,
     },
+    /// The process ended while it was importing the app.
+    #[error("Python ended while it was importing the app: {status}")]
+    Ended {
+        /// How it ended.
+        status: String,
+    },
     /// The process that holds the app is gone.
     #[error("the Python process of the app is gone")]
     Gone,

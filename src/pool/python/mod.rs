@@ -12,12 +12,14 @@
 
 mod child;
 mod error;
+mod orders;
 mod parent;
 mod program;
 mod wire;
 
-pub use self::child::{Child, Said};
+pub use self::child::{Child, Said, human_status};
 pub use self::error::PythonError;
+pub use self::orders::Orders;
 pub use self::parent::{Fork, Parent};
-pub use self::program::{Program, interpreter};
+pub use self::program::{Output, Program, interpreter};
 pub use self::wire::{End, Outcome, Packet, Parts, Stored};

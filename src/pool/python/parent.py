@@ -5,13 +5,17 @@ order.
 """
 import gc
 import json
+import logging
 import os
 import select
 import signal
 import socket
 import sys
+import traceback
 
 from _rcelery import application
+
+logger = logging.getLogger("celery.worker")
 
 
 class Control:
@@ -73,9 +77,18 @@ class Parent:
                     order, fds = self.control.receive()
                     if order is None:
                         return
-                    getattr(self, "on_" + order["do"])(order, fds)
+                    self.do(order, fds)
                     if self.control.is_empty():
                         break
+
+    def do(self, order, fds):
+        value = None
+        try:
+            value = getattr(self, "on_" + order["do"])(order, fds)
+        except Exception as error:
+            logger.error("%s: %r", order["do"], error, exc_info=True)
+        if "number" in order:
+            self.control.send({"answer": order["number"], "value": value})
 
     def reap(self):
         for pid, child in list(self.children.items()):
@@ -106,26 +119,29 @@ class Parent:
         self.control.send({"forked": order["id"], "pid": pid})
 
     def become_child(self, order, fds):
+        from _rcelery import child
+
         code = 1
         try:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self.control.sock.close()
             os.close(self.woken)
-            from _rcelery import child
-
             code = child.main(self.app, self.worker, order, fds)
         except SystemExit as leaving:
             code = child.exit_code(leaving)
+        except KeyboardInterrupt:
+            pass  # a task's; it is told as the reason for which the process ends
         except BaseException:
-            sys.__excepthook__(*sys.exc_info())
+            # Not to the log, to which standard error may lead by now.
+            traceback.print_exc(file=sys.__stderr__)
         finally:
             for stream in (sys.__stdout__, sys.__stderr__):
                 try:
                     stream.flush()
                 except Exception:
                     pass
-            os._exit(code & 0xFF)
+            child.end_as(code)
 
     def on_kill(self, order, _):
         # Only this process waits for them, so the number is still that of the child.
@@ -150,7 +166,27 @@ class Parent:
 
         self.app.loader.shutdown_worker()
         signals.worker_shutdown.send(sender=self.worker)
-        self.control.send({"stopped": True})
+
+    def on_beat(self, *_):
+        from celery import signals
+
+        signals.heartbeat_sent.send(sender=self.worker.consumer)
+
+    def on_heard(self, order, _):
+        from _rcelery import heard
+
+        heard.send(self.worker, order)
+
+    def on_conf(self, order, _):
+        return application.shown(self.app, order["with_defaults"])
+
+    def on_report(self, *_):
+        return self.app.bugreport()
+
+    def on_log(self, order, _):
+        log = logging.getLogger(order["name"])
+        if log.isEnabledFor(order["level"]):
+            log.log(order["level"], "%s", order["message"])
 
 
 def die_with_parent():
@@ -213,7 +249,7 @@ def main(sock, order):
         control.send({"failed": failure.report})
         return
     except Exception:
-        control.send({"failed": application.broken(order["app"]).report})
+        control.send({"failed": application.broken(order["app"], what="used").report})
         return
     control.send(answer)
     if worker is None:

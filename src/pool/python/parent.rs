@@ -1,6 +1,5 @@
 //! The parent of the children, as this process sees it: it forks, kills and reports when it is told to.
 
-use std::collections::HashMap;
 use std::io::{self, IoSlice};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream as StdStream;
@@ -15,17 +14,14 @@ use nix::sys::socket::{
 };
 use tokio::io::{AsyncReadExt as _, Interest};
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::child::Child;
-use super::program::framed;
-use super::{Program, PythonError};
+use super::orders::{Order, Orders, Waiting};
+use super::{Parts, Program, PythonError};
 use crate::protocol::codec::json;
 use crate::protocol::{Map, Value};
-
-/// Orders that may wait: each is for one child of a pool that nobody makes that large.
-const ORDERS: usize = 1000;
 
 /// What a new child is told.
 #[derive(Debug, Clone)]
@@ -42,28 +38,16 @@ pub struct Fork {
     pub hands_over: bool,
 }
 
-/// What is asked of the parent.
-struct Order {
-    text: Vec<u8>,
-    fds: Vec<OwnedFd>,
-    /// Of a fork: its id, and who waits for its process id and for its end.
-    child: Option<(u64, Started, watch::Sender<Option<i32>>)>,
-}
-
-type Started = oneshot::Sender<Result<u32, String>>;
-
 /// The parent of the children. Clones are the same.
 #[derive(Debug, Clone)]
 pub struct Parent(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    orders: mpsc::Sender<Order>,
+    orders: Orders,
     forks: AtomicU64,
     process: Mutex<Process>,
     gone: CancellationToken,
-    /// It has done what there is to do at the end.
-    stopped: CancellationToken,
     /// It was told to end.
     is_ended: AtomicBool,
 }
@@ -77,16 +61,14 @@ impl Parent {
     pub fn new(program: Program) -> Result<(Self, impl Future<Output = ()> + Send), PythonError> {
         program.control.set_nonblocking(true)?;
         let control = UnixStream::from_std(program.control)?;
-        let (orders, waiting) = mpsc::channel(ORDERS);
         let inner = Arc::new(Inner {
-            orders,
+            orders: program.orders,
             forks: AtomicU64::new(0),
             process: Mutex::new(program.process),
             gone: CancellationToken::new(),
-            stopped: CancellationToken::new(),
             is_ended: AtomicBool::new(false),
         });
-        let talk = talk(control, waiting, inner.gone.clone(), inner.stopped.clone());
+        let talk = talk(control, program.waiting, inner.gone.clone());
         Ok((Self(inner), talk))
     }
 
@@ -121,26 +103,16 @@ impl Parent {
             ours.push((inbox, its_inbox.try_clone()?, stream));
             theirs.extend([its_inbox, OwnedFd::from(its_stream)]);
         }
-        let order = Value::from([
+        let order = [
             ("do", "fork".into()),
             ("id", id.into()),
             ("fds", theirs.len().into()),
-            ("number", id.into()),
             ("index", fork.index.into()),
             ("pool", fork.pool.into()),
             ("max_memory", Value::opt(fork.max_memory)),
             ("hands_over", fork.hands_over.into()),
-        ]);
-        let (started, is_started) = oneshot::channel();
-        let (exited, exit) = watch::channel(None);
-        self.order(Order {
-            text: framed(&order),
-            fds: theirs,
-            child: Some((id, started, exited)),
-        })
-        .await?;
-        let pid = is_started.await.map_err(|_| PythonError::Gone)?;
-        let pid = pid.map_err(|reason| PythonError::Fork { reason })?;
+        ];
+        let (pid, exit) = self.0.orders.fork(id, order, theirs).await?;
         ours.into_iter()
             .map(|(inbox, theirs, stream)| {
                 Child::new(self.clone(), id, pid, (inbox, theirs, stream), exit.clone())
@@ -148,44 +120,80 @@ impl Parent {
             .collect()
     }
 
-    /// Sends a signal to a child that has not ended.
+    /// Sends a signal to a child that has not ended. When this returns it has arrived: what is sent to the child after
+    /// that is not what it hits.
     pub(super) async fn kill(&self, id: u64, signal: i32) {
-        self.tell(Value::from([
+        let order = [
             ("do", "kill".into()),
             ("id", id.into()),
             ("signal", signal.into()),
-        ]))
-        .await;
+        ];
+        // Without a parent there is no child.
+        let _ = self.0.orders.ask(order).await;
     }
 
     /// Has the receivers of `worker_ready` called.
     pub async fn ready(&self) {
-        self.tell(Value::from([("do", "ready".into())])).await;
+        self.0.orders.tell([("do", "ready".into())]).await;
+    }
+
+    /// Has the receivers of `heartbeat_sent` called, when there is time for that.
+    pub fn beat(&self) {
+        if !self.0.orders.post([("do", "beat".into())]) {
+            tracing::debug!("the app is too busy to be told of a heartbeat");
+        }
+    }
+
+    /// Has the receivers of a signal about a message called (`task_received`, `task_unknown`, `task_rejected`).
+    pub fn heard(&self, signal: &str, parts: Parts<'_>) {
+        let order = [
+            ("do", "heard".into()),
+            ("signal", signal.into()),
+            ("plain", parts.is_plain.into()),
+            ("head", base64(parts.head)),
+            ("body", base64(parts.body)),
+        ];
+        if !self.0.orders.post(order) {
+            tracing::warn!("the app is too busy to be told of {signal}");
+        }
+    }
+
+    /// The app's settings as `inspect conf` shows them; none if there is nobody to ask.
+    pub async fn conf(&self, with_defaults: bool) -> Option<Value> {
+        let order = [
+            ("do", "conf".into()),
+            ("with_defaults", with_defaults.into()),
+        ];
+        self.0.orders.ask(order).await
+    }
+
+    /// What the app says of itself and its libraries, as `inspect report` shows it.
+    pub async fn report(&self) -> Option<Value> {
+        self.0.orders.ask([("do", "report".into())]).await
     }
 
     /// Has the receivers of `worker_shutting_down` called: `signal` is that which has asked for it, `how` is `Warm`,
     /// `Soft` or `Cold`.
     pub async fn stopping(&self, signal: &str, how: &str) {
-        self.tell(Value::from([
+        let order = [
             ("do", "stopping".into()),
             ("signal", signal.into()),
             ("how", how.into()),
-        ]))
-        .await;
+        ];
+        self.0.orders.tell(order).await;
     }
 
     /// Has the receivers of `worker_shutdown` called, and waits for them, within `patience`.
     pub async fn stopped(&self, patience: Duration) {
-        self.tell(Value::from([("do", "stopped".into())])).await;
-        let done = async {
-            tokio::select! {
-                () = self.0.stopped.cancelled() => {}
-                () = self.gone() => {}
-            }
-        };
+        let done = self.0.orders.ask([("do", "stopped".into())]);
         if tokio::time::timeout(patience, done).await.is_err() {
             tracing::warn!("the receivers of `worker_shutdown` take too long: not waited for");
         }
+    }
+
+    /// Gives it up: from now on it counts as lost.
+    pub fn abandon(&self) {
+        self.0.gone.cancel();
     }
 
     /// Ends the process, and with it all children that are left.
@@ -201,24 +209,10 @@ impl Parent {
         let _ = process.kill();
         let _ = process.wait();
     }
+}
 
-    async fn tell(&self, order: Value) {
-        let order = Order {
-            text: framed(&order),
-            fds: Vec::new(),
-            child: None,
-        };
-        // Whoever is gone needs not be told.
-        let _ = self.order(order).await;
-    }
-
-    async fn order(&self, order: Order) -> Result<(), PythonError> {
-        self.0
-            .orders
-            .send(order)
-            .await
-            .map_err(|_| PythonError::Gone)
-    }
+fn base64(bytes: &[u8]) -> Value {
+    base64_simd::STANDARD.encode_to_string(bytes).into()
 }
 
 impl Drop for Inner {
@@ -232,52 +226,14 @@ impl Drop for Inner {
     }
 }
 
-/// What is known of the children that live.
-#[derive(Default)]
-struct Family {
-    starting: HashMap<u64, Started>,
-    living: HashMap<u64, watch::Sender<Option<i32>>>,
-}
-
-impl Family {
-    fn hear(&mut self, report: &Map, stopped: &CancellationToken) {
-        let number = |name: &str| report.get(name).and_then(Value::as_i64);
-        let id = |name: &str| number(name).and_then(|n| u64::try_from(n).ok());
-        if let Some(id) = id("forked") {
-            if let (Some(started), Some(pid)) = (self.starting.remove(&id), number("pid")) {
-                // Whoever asked for it may have been cut off.
-                let _ = started.send(Ok(u32::try_from(pid).unwrap_or_default()));
-            }
-        } else if let Some(id) = id("unforked") {
-            self.living.remove(&id);
-            if let Some(started) = self.starting.remove(&id) {
-                let reason = report.get("error").and_then(Value::as_str);
-                let _ = started.send(Err(reason.unwrap_or("it refuses").to_owned()));
-            }
-        } else if let Some(id) = id("exited") {
-            if let Some(exited) = self.living.remove(&id) {
-                let code = number("code").and_then(|n| i32::try_from(n).ok());
-                exited.send_replace(Some(code.unwrap_or_default()));
-            }
-        } else if report.contains_key("stopped") {
-            stopped.cancel();
-        }
-    }
-}
-
 /// Writes orders and hears reports until nobody is there.
-async fn talk(
-    mut control: UnixStream,
-    mut orders: mpsc::Receiver<Order>,
-    gone: CancellationToken,
-    stopped: CancellationToken,
-) {
+async fn talk(mut control: UnixStream, mut orders: mpsc::Receiver<Order>, gone: CancellationToken) {
     let _gone = gone.clone().drop_guard();
-    let mut family = Family::default();
+    let mut waiting = Waiting::default();
     let mut read = BytesMut::new();
     loop {
         while let Some(report) = take(&mut read) {
-            family.hear(&report, &stopped);
+            waiting.hear(report);
         }
         tokio::select! {
             biased;
@@ -288,11 +244,8 @@ async fn talk(
             },
             order = orders.recv() => {
                 let Some(order) = order else { return };
-                if let Some((id, started, exited)) = order.child {
-                    family.starting.insert(id, started);
-                    family.living.insert(id, exited);
-                }
-                if let Err(error) = write(&control, &order.text, &order.fds).await {
+                let (text, fds) = waiting.note(order);
+                if let Err(error) = write(&control, &text, &fds).await {
                     tracing::debug!("the Python parent does not hear: {error}");
                     return;
                 }

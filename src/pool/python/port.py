@@ -3,6 +3,10 @@
 A packet is read whole or not at all, so that the sender can take back those that were not read. Frames go out on a
 stream, in the order in which things happened.
 """
+import contextlib
+import select
+import signal
+import socket
 import struct
 import threading
 
@@ -14,10 +18,23 @@ FRAME = struct.Struct("<cII")
 END = struct.Struct("<cBd")
 #: The largest packet; what is longer comes over the stream.
 ROOM = 65536
+#: What the kernel takes whole or not at all.
+WHOLE = 8192
 
 
 class Gone(BaseException):
     """Nobody is at the other end any more."""
+
+
+@contextlib.contextmanager
+def undisturbed():
+    """Nothing that a signal handler raises cuts in here: it waits for the end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Port:
@@ -34,6 +51,8 @@ class Port:
         self.held = b""
         #: Whether results were handed over that may not be stored yet.
         self.is_dirty = False
+        #: How many answers to fences are to come.
+        self.owed = 0
 
     def packets(self):
         """Kind, head, note and body of each packet, as views that are good until the next is asked for."""
@@ -48,6 +67,7 @@ class Port:
             kind, number, head, note = unpack(buffer)
             if kind == b"L":
                 # The packet itself follows on the stream: it is too large for one.
+                self.hear()
                 size = head
                 data = memoryview(self.read(size))
                 kind, number, head, note = unpack(data)
@@ -58,9 +78,22 @@ class Port:
     def send(self, kind, *parts):
         frame = b"".join((FRAME.pack(kind, self.number, sum(map(len, parts))), *parts))
         with self.lock:
-            if self.held:
-                frame, self.held = self.held + frame, b""
-            self.stream.sendall(frame)
+            if not self.held:
+                return self.put(frame)
+            # Twice is once for a result; not at all is not.
+            self.put(self.held + frame)
+            self.held = b""
+
+    def put(self, data):
+        """Writes all of it or nothing: a time limit may raise at any moment, and half a frame is the end."""
+        if len(data) <= WHOLE:
+            try:
+                self.stream.send(data, socket.MSG_DONTWAIT)
+                return
+            except BlockingIOError:
+                pass
+        with undisturbed():
+            self.stream.sendall(data)
 
     def store(self, *parts):
         """Hands a result over."""
@@ -74,8 +107,22 @@ class Port:
         """Waits until everything that was handed over is stored."""
         with self.lock:
             self.is_dirty = False
-            self.send(b"F")
-            self.read(1)
+            try:
+                with undisturbed():
+                    self.send(b"F")
+                    self.owed += 1
+                self.hear()
+            except BaseException:
+                self.is_dirty = True
+                raise
+
+    def hear(self):
+        """Waits for the answers to all fences, those of which the wait was cut short included."""
+        while self.owed:
+            select.select([self.stream], [], [])
+            with undisturbed():
+                self.read(1)
+                self.owed -= 1
 
     def read(self, size):
         data = bytearray(size)

@@ -1,15 +1,26 @@
 //! The interpreter with the app: started, told what it is to load, and asked what is in it.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
 
 use super::PythonError;
+use super::orders::{Order, Orders};
 use crate::protocol::codec::json;
 use crate::protocol::{Map, Value};
+use crate::task::mortal;
+
+/// How long an interpreter that has closed its socket may take to end.
+const LAST_BREATH: Duration = Duration::from_secs(2);
+/// How often it is looked at until then.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// What the interpreter runs: it takes the modules in over its standard input.
 const BOOT: &str = include_str!("boot.py");
@@ -20,12 +31,24 @@ const MODULES: &[(&str, &str)] = &[
     ("_rcelery.aftermath", include_str!("aftermath.py")),
     ("_rcelery.application", include_str!("application.py")),
     ("_rcelery.child", include_str!("child.py")),
+    ("_rcelery.heard", include_str!("heard.py")),
     ("_rcelery.parent", include_str!("parent.py")),
     ("_rcelery.port", include_str!("port.py")),
     ("_rcelery.records", include_str!("records.py")),
     ("_rcelery.settings", include_str!("settings.py")),
     ("_rcelery.storage", include_str!("storage.py")),
 ];
+
+/// Where goes what the app prints.
+#[derive(Debug, Clone, Copy)]
+pub enum Output<'a> {
+    /// Where this process prints.
+    Inherited,
+    /// To where this process prints errors: what it prints itself is for programs.
+    Errors,
+    /// To a file, where there is no terminal.
+    File(&'a File),
+}
 
 /// An interpreter that has loaded an app, and waits for orders.
 #[derive(Debug)]
@@ -34,6 +57,9 @@ pub struct Program {
     pub(super) control: UnixStream,
     /// What it says of the app: settings, tasks, versions.
     pub described: Map,
+    /// Where orders are handed in, for its whole life.
+    pub orders: Orders,
+    pub(super) waiting: mpsc::Receiver<Order>,
 }
 
 /// The interpreter of an app: the one that is named, else that of the virtual environment that is active, else the
@@ -57,11 +83,12 @@ impl Program {
     /// the environment.
     ///
     /// # Errors
-    /// `Interpreter` if it can't be started, `App` if the app can't be loaded or used, `Gone` if the process ends.
+    /// `Interpreter` if it can't be started, `App` if the app can't be loaded or used, `Ended` if the process ends.
     pub fn start(
         interpreter: &OsStr,
         mut order: Map,
         env: &[(&str, String)],
+        output: Output<'_>,
     ) -> Result<Self, PythonError> {
         let (control, theirs) = UnixStream::pair()?;
         let mut command = Command::new(interpreter);
@@ -69,6 +96,16 @@ impl Program {
             .args(["-c", BOOT])
             .envs(env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::from(OwnedFd::from(theirs)));
+        match output {
+            Output::Inherited => {}
+            Output::Errors => {
+                command.stdout(io::stderr().as_fd().try_clone_to_owned()?);
+            }
+            Output::File(file) => {
+                command.stdout(file.try_clone()?).stderr(file.try_clone()?);
+            }
+        }
+        mortal(&mut command);
         let process = command.spawn().map_err(|source| PythonError::Interpreter {
             program: interpreter.to_string_lossy().into_owned(),
             source,
@@ -79,10 +116,13 @@ impl Program {
             .iter()
             .map(|(name, text)| ((*name).to_owned(), Value::from(*text)));
         order.insert("sources".to_owned(), Value::Map(sources.collect()));
+        let (orders, waiting) = Orders::new();
         let mut program = Self {
             process,
             control,
             described: Map::new(),
+            orders,
+            waiting,
         };
         let answer = program.ask(&Value::Map(order));
         match answer {
@@ -97,11 +137,9 @@ impl Program {
                     Ok(program)
                 }
             },
-            _ => {
-                let _ = program.process.kill();
-                let _ = program.process.wait();
-                Err(PythonError::Gone)
-            }
+            _ => Err(PythonError::Ended {
+                status: program.end_status(),
+            }),
         }
     }
 
@@ -112,6 +150,23 @@ impl Program {
         let mut answer = vec![0; u32::from_le_bytes(length) as usize];
         self.control.read_exact(&mut answer)?;
         json::from_slice(&answer).map_err(io::Error::other)
+    }
+
+    /// How the interpreter ended that has closed its socket. One that goes on all the same is killed.
+    fn end_status(&mut self) -> String {
+        let until = Instant::now() + LAST_BREATH;
+        loop {
+            match self.process.try_wait() {
+                Ok(Some(status)) => return status.to_string(),
+                Ok(None) if Instant::now() < until => std::thread::sleep(LOOK),
+                _ => break,
+            }
+        }
+        let _ = self.process.kill();
+        match self.process.wait() {
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        }
     }
 
     /// Ends the interpreter of an app that was only looked at.

@@ -3,6 +3,7 @@ import datetime
 import enum
 import pathlib
 import re
+import sys
 
 #: What was left out: pairs of its place and the reason.
 left = []
@@ -30,6 +31,8 @@ def queue(value):
     for name in ("expires", "message_ttl", "max_priority"):
         table[name] = getattr(value, name, None)
     table["queue_arguments"] = encode(value.queue_arguments or None, value.name)
+    if value.bindings:
+        left.append(["task_queues." + value.name, "has several bindings"])
     return {key: given for key, given in table.items() if given is not None}
 
 
@@ -42,9 +45,13 @@ def inner(value, path):
         return False, None
 
 
+def is_of_kombu(value, name):
+    kombu = sys.modules.get("kombu")
+    return kombu is not None and isinstance(value, getattr(kombu, name))
+
+
 def encode(value, path):
     kind = type(value)
-    origin = kind.__module__.split(".")[0]
     if value is None or isinstance(value, (bool, int)) and not isinstance(value, enum.Enum):
         return value
     if isinstance(value, enum.Enum):
@@ -59,9 +66,9 @@ def encode(value, path):
         return seconds(value)
     if isinstance(value, re.Pattern):
         return "/" + value.pattern + "/"
-    if origin == "kombu" and kind.__name__ == "Queue":
+    if is_of_kombu(value, "Queue"):
         return queue(value)
-    if origin == "kombu" and kind.__name__ == "Exchange":
+    if is_of_kombu(value, "Exchange"):
         return value.name
     if hasattr(value, "_orig_minute") and hasattr(value, "_orig_day_of_week"):
         fields = ("minute", "hour", "day_of_month", "month_of_year", "day_of_week")
@@ -85,8 +92,8 @@ def encode(value, path):
         parts = [inner(part, "%s[%d]" % (path, at)) for at, part in enumerate(items)]
         return [part for fine, part in parts if fine]
     if callable(value):
-        raise Unsupported("a function")
-    raise Unsupported("a " + kind.__name__)
+        raise Unsupported("is a function")
+    raise Unsupported("is of the type " + kind.__name__)
 
 
 def changed(conf):

@@ -18,6 +18,8 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep};
 
+use crate::task::mortal;
+
 /// The descriptor on which a program tells its progress. Shells can name one digit only (`>&3`).
 pub const PROGRESS_FD: RawFd = 3;
 
@@ -77,6 +79,7 @@ pub(super) fn start(plan: &Plan) -> io::Result<Running> {
     if let Some(cwd) = &plan.cwd {
         command.current_dir(cwd);
     }
+    mortal(command.as_std_mut());
     before_exec(&mut command, writer.as_raw_fd());
     let mut child = command.spawn()?;
     drop(writer);
@@ -103,15 +106,13 @@ fn occupy_progress_fd() -> io::Result<()> {
     Ok(())
 }
 
-/// What happens in the child before the program takes over: it gets the progress descriptor and nothing else of ours,
-/// and it dies with this process.
+/// What happens in the child before the program takes over: it gets the progress descriptor and nothing else of ours.
 #[expect(
     unsafe_code,
-    reason = "descriptors and the signal at our death can be set in the child alone; only system calls that are safe \
-              between fork and exec are made there, and nothing is allocated"
+    reason = "descriptors of the child can be set there alone; only system calls that are safe between fork and exec \
+              are made there, and nothing is allocated"
 )]
 fn before_exec(command: &mut Command, progress: RawFd) {
-    let ours = std::process::id();
     let hook = move || {
         // SAFETY: each call takes plain numbers and touches nothing but this process's own table of descriptors.
         unsafe {
@@ -124,14 +125,7 @@ fn before_exec(command: &mut Command, progress: RawFd) {
                     libc::c_uint::MAX,
                     libc::CLOSE_RANGE_CLOEXEC,
                 );
-                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                // It may have died before the line above.
-                if libc::getppid().unsigned_abs() != ours {
-                    libc::_exit(127);
-                }
             }
-            #[cfg(not(target_os = "linux"))]
-            let _ = ours;
             // A copy has no CLOEXEC; a descriptor that stands there already is no copy.
             let done = if progress == PROGRESS_FD {
                 libc::fcntl(progress, libc::F_SETFD, 0)

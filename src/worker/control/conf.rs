@@ -18,13 +18,17 @@ pub(super) const COMMAND: ControlCommand = ControlCommand {
         "conf",
         Kind::Inspect,
         "List configuration",
-        Run::Now(|control, arguments| {
-            let with_defaults = arguments.flag("with_defaults");
-            Ok(Value::Map(match &control.python {
+        Run::Later(|control, arguments| {
+            Box::pin(async move {
+                let with_defaults = arguments.flag("with_defaults");
                 // An app has settings that only Python knows, and its users look for them.
-                Some(pool) => pool.conf(with_defaults).clone(),
-                None => control.settings.to_map(with_defaults),
-            }))
+                if let Some(pool) = &control.python
+                    && let Some(conf) = pool.parent().conf(with_defaults).await
+                {
+                    return Ok(conf);
+                }
+                Ok(Value::Map(control.settings.to_map(with_defaults)))
+            })
         }),
     )
 };

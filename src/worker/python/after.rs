@@ -94,7 +94,7 @@ pub(super) async fn work(
             Said::Stored(stored) => core.storer.post(stored.meta).await,
             Said::Fence => {
                 core.storer.flush().await;
-                child.fenced().await;
+                child.fenced(1).await;
             }
             Said::End(end) => {
                 core.storer.flush().await;
@@ -123,10 +123,30 @@ pub(super) async fn aside(
     match &end {
         Some(end) if !end.leaves => pool.put_back(child, core.slots.len()),
         Some(_) => pool.let_go(child),
-        None => pool.forget(&child),
+        None => {
+            pool.forget(&child);
+        }
     }
     drop(permit);
     end
+}
+
+/// Tells the app of a task that it does not have, if it wants to know.
+pub(in crate::worker) fn unknown(core: &Core, request: &Request) {
+    let Some(pool) = core
+        .python
+        .as_ref()
+        .filter(|pool| pool.hears("task_unknown"))
+    else {
+        return;
+    };
+    match request.message.to_message("json", None) {
+        Ok(message) => {
+            let wire = core.reader.as_it_came(&message);
+            pool.parent().heard("task_unknown", wire.parts());
+        }
+        Err(error) => tracing::debug!("the app is not told of {}: {error}", request.label()),
+    }
 }
 
 /// Records a request as revoked, with Celery's own code; false if that could not be done.

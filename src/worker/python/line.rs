@@ -74,6 +74,8 @@ pub(super) struct Line<'a> {
     pub(super) last: Option<ResultMeta>,
     /// What the child waits for.
     pub(super) fence: Option<BoxFuture<'static, ()>>,
+    /// How many times it has asked to be told of that: a wait that was cut short asks again.
+    pub(super) fences: usize,
     /// How long a run takes, in microseconds: what was seen last counts most.
     pub(super) pace: f64,
 }
@@ -96,6 +98,7 @@ pub(in crate::worker) async fn serve(core: &Arc<Core>, pool: &Arc<Pool>, first: 
         number: 0,
         last: None,
         fence: None,
+        fences: 0,
         pace: f64::MAX,
     };
     let mut next = Some(first);
@@ -124,14 +127,25 @@ impl Line<'_> {
         };
         match next {
             Next::Said(said) => self.hear(said).await,
-            Next::Fenced => {
-                self.fence = None;
-                if let Some(child) = &mut self.child {
-                    child.fenced().await;
-                }
-            }
+            Next::Fenced => self.answer().await,
             Next::Stop(why) => self.stop(why).await,
             Next::Time => self.pass_time().await,
+        }
+    }
+
+    async fn answer(&mut self) {
+        self.fence = None;
+        let fences = std::mem::take(&mut self.fences);
+        if let Some(child) = &mut self.child {
+            child.fenced(fences).await;
+        }
+    }
+
+    /// A run may end before its fence is answered, if something has cut its wait short.
+    async fn answer_fences(&mut self) {
+        if let Some(fence) = &mut self.fence {
+            fence.await;
+            self.answer().await;
         }
     }
 
@@ -269,11 +283,22 @@ impl Line<'_> {
 
     /// The run that goes on is to be cut off.
     async fn stop(&mut self, why: Stop) {
+        // What is behind it must not be hit.
+        self.take_back().await;
         let Some(first) = self.sent.front_mut() else {
             return;
         };
-        first.is_cut_off = true;
         let request = Arc::clone(&first.request);
+        if let Stop::Terminate(signal) = &why
+            && self.pool.has_processes()
+            && signal_number(signal) == Signal::SIGUSR1 as i32
+        {
+            // It is told so by an exception, as if its soft time limit had passed, and what becomes of it counts.
+            request.go_on();
+            revoked(self.core, &request, "terminated", Some(signal)).await;
+            return self.signal(interrupt()).await;
+        }
+        first.is_cut_off = true;
         if !self.pool.has_processes() {
             tracing::warn!(
                 "Task {} can't be cut off: a thread can't be ended from outside",
@@ -308,12 +333,13 @@ impl Line<'_> {
             Said::Up => {}
             Said::Stored(stored) => {
                 if let Some(first) = self.sent.front_mut() {
-                    if first.is_cut_off {
+                    let is_own = stored.meta.task_id == first.request.id();
+                    if is_own && (first.is_cut_off || first.timed_out) {
+                        // It comes too late: what has become of it is said elsewhere.
                         return;
                     }
                     first.has_stored = true;
-                    first.has_succeeded |= stored.meta.status == TaskState::SUCCESS
-                        && stored.meta.task_id == first.request.id();
+                    first.has_succeeded |= is_own && stored.meta.status == TaskState::SUCCESS;
                 }
                 if let Some(before) = self.last.replace(stored.meta) {
                     self.core.storer.post(before).await;
@@ -323,6 +349,7 @@ impl Line<'_> {
                 if let Some(meta) = self.last.take() {
                     self.core.storer.post(meta).await;
                 }
+                self.fences += 1;
                 let storer = self.core.storer.clone();
                 self.fence = Some(Box::pin(async move { storer.flush().await }));
             }
@@ -332,6 +359,7 @@ impl Line<'_> {
     }
 
     async fn ended(&mut self, end: End) {
+        self.answer_fences().await;
         let is_first = self.sent.front().is_some_and(|s| s.number == end.number);
         if !is_first {
             tracing::error!("a Python child speaks of a run that it does not have");
@@ -348,10 +376,17 @@ impl Line<'_> {
         } else {
             self.pace.mul_add(0.8, micros * 0.2)
         };
-        let leaves = end.leaves;
-        let last = self.last.take();
-        if leaves {
+        let mut leaving = None;
+        if end.leaves {
+            leaving = self
+                .child
+                .as_ref()
+                .map(|child| (child.number(), child.runs));
             self.leave_behind().await;
+        }
+        let is_plain = !sent.is_cut_off && !sent.timed_out && end.outcome != Outcome::Exit;
+        if let Some(meta) = self.last.take_if(|_| !is_plain) {
+            self.core.storer.post(meta).await;
         }
         if sent.is_cut_off {
             self.core.remove(&sent.request);
@@ -359,7 +394,13 @@ impl Line<'_> {
             let limit = sent.limits.hard.unwrap_or_default().as_secs_f64();
             self.befall(sent, Fate::TimedOut(limit)).await;
         } else if end.outcome == Outcome::Exit {
-            let text = format!("Worker exited prematurely: {}.", end.what);
+            let mut text = format!("Worker exited prematurely: {}", end.what);
+            if end.what.starts_with("signal ")
+                && let Some(child) = leaving
+            {
+                text.push_str(&job(child));
+            }
+            text.push('.');
             self.befall(sent, Fate::Lost(text)).await;
         } else {
             let ran = Ran {
@@ -369,6 +410,7 @@ impl Line<'_> {
                 took,
                 _unsettled: sent.unsettled,
             };
+            let last = self.last.take();
             finish(self.core, ran, last).await;
         }
         if self
@@ -397,6 +439,24 @@ impl Line<'_> {
             self.pool.let_go(child);
         }
     }
+}
+
+/// What has a child raise `SoftTimeLimitExceeded` in whatever task runs (`child.py`, INTERRUPT). The soft time limit has
+/// a signal of its own, which counts only when the limit has passed.
+#[cfg(target_os = "linux")]
+fn interrupt() -> i32 {
+    nix::libc::SIGRTMIN() + 1
+}
+
+/// As on Linux, without a signal to spare.
+#[cfg(not(target_os = "linux"))]
+fn interrupt() -> i32 {
+    Signal::SIGUSR1 as i32
+}
+
+/// What billiard calls the run of a child: here by the child's number and how many runs it has had.
+pub(super) fn job((number, runs): (u64, u64)) -> String {
+    format!(" Job: {}", number * 1000 + runs)
 }
 
 /// Seconds without a needless `.0`.

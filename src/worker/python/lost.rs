@@ -7,8 +7,9 @@ use tokio::time::sleep;
 
 use super::after::{self, Fate};
 use super::ended::{Ran, conclude, failed, finish, reject};
-use super::line::{Line, SLOW, Sent};
-use crate::pool::python::{End, Outcome};
+use super::line::{Line, SLOW, Sent, job};
+use crate::broker::Settle;
+use crate::pool::python::{End, Outcome, human_status};
 use crate::protocol::{Exception, Value};
 use crate::worker::Request;
 use crate::worker::core::Core;
@@ -19,11 +20,12 @@ impl Line<'_> {
     /// The child is gone.
     pub(super) async fn lost(&mut self, code: i32) {
         self.fence = None;
+        self.fences = 0;
         let last = self.last.take();
         let Some(mut child) = self.child.take() else {
             return;
         };
-        self.pool.forget(&child);
+        let is_news = self.pool.forget(&child);
         let unread = child.recall();
         let is_unread = |sent: &Sent| unread.contains(&if sent.is_large { 0 } else { sent.number });
         let was_running = self.sent.front().is_some_and(|sent| !is_unread(sent));
@@ -32,7 +34,7 @@ impl Line<'_> {
             .sent
             .front()
             .is_some_and(|s| s.is_cut_off || s.timed_out);
-        if !expected {
+        if is_news && !expected {
             tracing::error!(
                 "Process 'ForkPoolWorker-{}' pid:{} exited with '{status}'",
                 child.number(),
@@ -62,8 +64,8 @@ impl Line<'_> {
             let limit = sent.limits.hard.unwrap_or_default().as_secs_f64();
             self.befall(sent, Fate::TimedOut(limit)).await;
         } else {
-            let job = child.number() * 1000 + child.runs;
-            let text = format!("Worker exited prematurely: {status} Job: {job}.");
+            let job = job((child.number(), child.runs));
+            let text = format!("Worker exited prematurely: {status}{job}.");
             self.befall(sent, Fate::Lost(text)).await;
         }
         self.send_all().await;
@@ -82,6 +84,11 @@ impl Line<'_> {
                 request.label()
             );
             return self.finish_as(sent, Outcome::Success, String::new()).await;
+        }
+        if late && matches!(fate, Fate::Lost(_)) && self.pool.parent().is_lost() {
+            // This worker is as good as gone itself: its unacknowledged messages come again.
+            core.settle(request, Settle::Restore);
+            return core.remove(request);
         }
         if let Fate::Lost(_) = fate {
             let rejects = request
@@ -173,17 +180,6 @@ async fn record(core: &Core, request: &Request, fate: &Fate) -> End {
     }
 }
 
-/// How a process ended, in billiard's words (billiard.common, human_status).
-fn human_status(code: i32) -> String {
-    if code >= 0 {
-        return format!("exitcode {code}");
-    }
-    match Signal::try_from(-code) {
-        Ok(signal) => format!("signal {} ({})", -code, signal.as_str()),
-        Err(_) => format!("signal {}", -code),
-    }
-}
-
 /// The number of a signal by its name or number; SIGTERM if there is none of that name.
 pub(super) fn signal_number(name: &str) -> i32 {
     if let Ok(number) = name.parse() {
@@ -198,13 +194,6 @@ pub(super) fn signal_number(name: &str) -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ends_are_told_in_billiards_words() {
-        assert_eq!(human_status(3), "exitcode 3");
-        assert_eq!(human_status(-9), "signal 9 (SIGKILL)");
-        assert_eq!(human_status(-15), "signal 15 (SIGTERM)");
-    }
 
     #[test]
     fn signals_have_names_and_numbers() {

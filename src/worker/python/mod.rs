@@ -14,7 +14,7 @@ mod lost;
 mod pool;
 mod sending;
 
-pub(super) use self::after::revoked;
+pub(super) use self::after::{revoked, unknown};
 pub(super) use self::line::serve;
 pub(super) use self::pool::Pool;
 pub use self::pool::PoolOptions;

@@ -1,19 +1,27 @@
 //! The children that are idle, and how there come to be more and fewer.
+//!
+//! One task, [`Pool::keep_full`], makes the processes: as many as there are slots, and one in the place of each that is
+//! gone. Whoever needs a child waits until one is idle.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::pool::python::{Child, Fork, Parent, PythonError};
-use crate::protocol::Map;
 
 /// How long a child may take to end when it is told to.
 const LEAVING: Duration = Duration::from_secs(5);
 /// Children beyond the slots, for what can't wait for one of them.
 const EXTRA: usize = 1;
+/// So many children that do not get ready, one after the other, end the worker.
+const FAILED_STARTS: u32 = 10;
+/// A pause before another try to make a child.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// How the children are kept.
 #[derive(Debug, Clone)]
@@ -24,10 +32,12 @@ pub struct PoolOptions {
     pub max_tasks: Option<u64>,
     /// KiB of memory after which a child is replaced (`--max-memory-per-child`).
     pub max_memory: Option<u64>,
+    /// How long a new child may take until it is ready for requests (`worker_proc_alive_timeout`).
+    pub alive_timeout: Duration,
     /// Whether the children hand their results over; if not, they store them.
     pub hands_over: bool,
-    /// The app's settings as `inspect conf` shows them: those that were changed, and all.
-    pub conf: [Map; 2],
+    /// Signals of messages and heartbeats that somebody in the app hears: `task_received`, `heartbeat_sent`, …
+    pub hears: Vec<String>,
 }
 
 /// The children of an app.
@@ -36,17 +46,24 @@ pub(in crate::worker) struct Pool {
     parent: Parent,
     options: PoolOptions,
     table: Mutex<Table>,
-    /// A child is idle again, where no more can be made.
+    /// A child is idle.
     returned: Notify,
+    /// More children may be needed.
+    lacking: Notify,
     /// Bounds the children beyond the slots.
     extra: Semaphore,
     /// Children on their way out.
     leaving: Mutex<JoinSet<()>>,
+    /// Children that have ended before they were ready, one after the other.
+    failed_starts: AtomicU32,
 }
 
 #[derive(Debug, Default)]
 struct Table {
+    /// The last one is taken first: the one that has just worked.
     idle: Vec<Child>,
+    /// How many wait for a child.
+    waiting: usize,
     /// Index and process of each child that lives, by its number.
     living: BTreeMap<u64, (usize, u32)>,
     is_closed: bool,
@@ -61,8 +78,10 @@ impl Pool {
             options,
             table: Mutex::default(),
             returned: Notify::new(),
+            lacking: Notify::new(),
             extra: Semaphore::new(EXTRA),
             leaving: Mutex::default(),
+            failed_starts: AtomicU32::new(0),
         }
     }
 
@@ -93,12 +112,12 @@ impl Pool {
         pids
     }
 
-    /// The app's settings, for `inspect conf`.
-    pub(in crate::worker) fn conf(&self, with_defaults: bool) -> &Map {
-        &self.options.conf[usize::from(with_defaults)]
+    /// Whether somebody in the app hears a signal.
+    pub(in crate::worker) fn hears(&self, signal: &str) -> bool {
+        self.options.hears.iter().any(|heard| heard == signal)
     }
 
-    /// Makes the first child, or all threads, so that the first task does not have to wait.
+    /// Makes the first child, or all threads, so that the first task does not have to wait for a fork.
     ///
     /// # Errors
     /// As [`Parent::fork`].
@@ -130,20 +149,83 @@ impl Pool {
         Ok(children)
     }
 
-    /// A child for a runner: one that is idle, else a new one.
+    /// Makes processes as long as there are fewer than slots, or somebody waits for one in vain; of threads, the one
+    /// process that has them all. Ends with the pool.
+    pub(in crate::worker) async fn keep_full(&self, slots: impl Fn() -> usize) {
+        while !self.table().is_closed {
+            if !self.lacks(slots()) {
+                tokio::select! {
+                    () = self.lacking.notified() => continue,
+                    () = self.parent.gone() => return,
+                }
+            }
+            let threads = if self.has_processes() { 1 } else { slots() };
+            match self.fork(threads).await {
+                Ok(children) => {
+                    let made = children.len();
+                    // Before those that have worked: they are ready, and it may not be.
+                    self.table().idle.splice(0..0, children);
+                    for _ in 0..made {
+                        self.returned.notify_one();
+                    }
+                }
+                Err(PythonError::Gone) => return,
+                Err(error) => {
+                    tracing::error!("{error}; trying again");
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn lacks(&self, slots: usize) -> bool {
+        let table = self.table();
+        if self.has_processes() {
+            table.living.len() < slots || (table.waiting > 0 && table.idle.is_empty())
+        } else {
+            table.living.is_empty()
+        }
+    }
+
+    /// A child that is ready for requests: one that is idle, else the next that is.
     ///
     /// # Errors
-    /// As [`Parent::fork`].
+    /// `Gone`: there will be none.
+    ///
+    /// # Cancel safety
+    /// Safe but for a child that is not ready yet, which is replaced.
     pub(super) async fn checkout(&self) -> Result<Child, PythonError> {
         loop {
+            let mut child = Taken::new(self, self.idle().await?);
+            if child.up(self.options.alive_timeout).await {
+                self.failed_starts.store(0, Ordering::Relaxed);
+                return child.keep().ok_or(PythonError::Gone);
+            }
+            drop(child);
+            let failed = self.failed_starts.fetch_add(1, Ordering::Relaxed) + 1;
+            if failed >= FAILED_STARTS {
+                tracing::error!(
+                    critical = true,
+                    "Could not start worker processes: {failed} in a row have ended before they were ready"
+                );
+                self.parent.abandon();
+                return Err(PythonError::Gone);
+            }
+            // Not again and again without a pause: it may be the app that does not let them start.
+            sleep(PAUSE).await;
+        }
+    }
+
+    async fn idle(&self) -> Result<Child, PythonError> {
+        let _waits = Waits::new(self);
+        loop {
             let returned = self.returned.notified();
+            tokio::pin!(returned);
+            returned.as_mut().enable();
             if let Some(child) = self.table().idle.pop() {
                 return Ok(child);
             }
-            if self.has_processes() {
-                let made = self.fork(1).await?.pop();
-                return made.ok_or(PythonError::Gone);
-            }
+            self.lacking.notify_one();
             tokio::select! {
                 () = returned => {}
                 () = self.parent.gone() => return Err(PythonError::Gone),
@@ -194,16 +276,24 @@ impl Pool {
         leaving.spawn(child.leave(LEAVING));
     }
 
-    /// Notes that a child is gone, or as good as.
-    pub(super) fn forget(&self, child: &Child) {
-        self.table().living.remove(&child.number());
+    /// Notes that a child is gone, or as good as; false if that was known: of threads, the first tells it for all.
+    pub(super) fn forget(&self, child: &Child) -> bool {
+        let is_news = {
+            let mut table = self.table();
+            let number = child.number();
+            table.idle.retain(|idle| idle.number() != number);
+            table.living.remove(&number).is_some()
+        };
+        self.lacking.notify_one();
+        is_news
     }
 
-    /// Lets children end that there are no slots for.
-    pub(in crate::worker) fn trim(&self, slots: usize) {
+    /// Takes note of another number of slots: children that there are no slots for end.
+    pub(in crate::worker) fn resize(&self, slots: usize) {
         if !self.has_processes() {
             return;
         }
+        self.lacking.notify_one();
         loop {
             let surplus = {
                 let mut table = self.table();
@@ -224,6 +314,7 @@ impl Pool {
             table.is_closed = true;
             std::mem::take(&mut table.idle)
         };
+        self.lacking.notify_one();
         for child in idle {
             self.let_go(child);
         }
@@ -234,5 +325,55 @@ impl Pool {
         while leaving.join_next().await.is_some() {}
         self.parent.stopped(LEAVING).await;
         self.parent.end();
+    }
+}
+
+/// One more waits for a child, as long as this lives.
+struct Waits<'a>(&'a Pool);
+
+impl<'a> Waits<'a> {
+    fn new(pool: &'a Pool) -> Self {
+        pool.table().waiting += 1;
+        Self(pool)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.table().waiting -= 1;
+    }
+}
+
+/// A child that was taken and is not ready: dropped, it is gone, and another one takes its place.
+struct Taken<'a> {
+    pool: &'a Pool,
+    child: Option<Child>,
+}
+
+impl<'a> Taken<'a> {
+    fn new(pool: &'a Pool, child: Child) -> Self {
+        Self {
+            pool,
+            child: Some(child),
+        }
+    }
+
+    async fn up(&mut self, patience: Duration) -> bool {
+        match &mut self.child {
+            Some(child) => child.up(patience).await,
+            None => false,
+        }
+    }
+
+    fn keep(mut self) -> Option<Child> {
+        self.child.take()
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(child) = self.child.take() {
+            self.pool.let_go(child);
+        }
     }
 }

@@ -1,14 +1,13 @@
 //! How requests get into a child: one that it begins at once, and quick ones ahead of their time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
 
 use super::line::{Line, Sent};
 use crate::broker::Settle;
-use crate::pool::python::{Child, Packet, PythonError};
+use crate::pool::python::{Child, Packet};
 use crate::protocol::Value;
 use crate::task::TimeLimits;
 use crate::worker::Request;
@@ -18,15 +17,16 @@ use crate::worker::start::begin;
 use crate::worker::strategy::{Decision, decide};
 use crate::worker::undone::cancelled;
 
-/// A pause before another try to make a child.
-const PAUSE: Duration = Duration::from_secs(1);
-
 impl Line<'_> {
     /// Gives a request to the child, which has nothing else.
     pub(super) async fn begin(&mut self, request: Arc<Request>) {
         let Ok(unsettled) = Arc::clone(&self.core.unsettled).acquire_owned().await else {
             return;
         };
+        if self.child.is_none() && !self.get_child().await {
+            self.core.settle(&request, Settle::Restore);
+            return self.core.remove(&request);
+        }
         let Some(sent) = self.prepare(request, unsettled).await else {
             return;
         };
@@ -146,7 +146,7 @@ impl Line<'_> {
             return;
         }
         if self.child.is_none() && !self.get_child().await {
-            return;
+            return self.give_back().await;
         }
         let packets: Vec<Packet> = self.sent.iter().map(|sent| self.packet(sent)).collect();
         let mut fits = 0;
@@ -175,26 +175,23 @@ impl Line<'_> {
         self.start_first();
     }
 
-    /// Gets a child; false if there never will be one: then what was to be sent is given back.
+    /// Gets a child that is ready for requests; false if there never will be one.
     pub(super) async fn get_child(&mut self) -> bool {
-        loop {
-            match self.pool.checkout().await {
-                Ok(child) => {
-                    self.child = Some(child);
-                    return true;
-                }
-                Err(PythonError::Gone) => break,
-                Err(error) => {
-                    tracing::error!("{error}; trying again");
-                    sleep(PAUSE).await;
-                }
+        let child = tokio::select! {
+            biased;
+            () = self.core.shutdown.cold_asked() => return false,
+            child = self.pool.checkout() => child,
+        };
+        match child {
+            Ok(child) => {
+                self.child = Some(child);
+                true
             }
-            if self.core.shutdown.is_cold() {
-                break;
+            Err(error) => {
+                tracing::debug!("no child to run a task: {error}");
+                false
             }
         }
-        self.give_back().await;
-        false
     }
 
     /// Nothing more is run: what the child was to have goes back to its queue.

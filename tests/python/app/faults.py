@@ -4,6 +4,7 @@ import signal
 import time
 
 from celery import Celery
+from celery.signals import worker_process_init
 
 app = Celery("faults", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
 app.conf.update(
@@ -74,3 +75,40 @@ def updates(self, times):
 @app.task
 def stops_itself():
     os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@app.task(time_limit=1)
+def saves_itself():
+    """Comes to an end by itself when it is told that its time is over."""
+    try:
+        time.sleep(30)
+    except BaseException:
+        return "saved"
+
+
+@app.task(time_limit=1, soft_time_limit=0.8)
+def quick():
+    return "in time"
+
+
+@app.task
+def interrupted():
+    try:
+        time.sleep(30)
+    finally:
+        note("cleaned up")
+
+
+@app.task
+def exits(code):
+    os._exit(code)
+
+
+@app.task
+def presses_ctrl_c():
+    raise KeyboardInterrupt
+
+
+@worker_process_init.connect
+def take_time(**_):
+    time.sleep(float(os.environ.get("INIT", "0")))

@@ -179,6 +179,16 @@ impl SendArgs {
             )
             .into());
         }
+        let has_place =
+            self.queue.is_some() || self.exchange.is_some() || self.routing_key.is_some();
+        if let Some(router) = cx.router.as_deref().filter(|_| !has_place) {
+            let message = format!(
+                "the app routes its tasks with a function ({router}), which only Python can ask"
+            );
+            return Err(Failure::new(Kind::Config, message)
+                .hint("name the queue with --queue")
+                .into());
+        }
         match self.jsonl.take() {
             Some(file) => bulk::run(&self, cx, &file).await,
             None => self.one(cx).await,

@@ -2,6 +2,24 @@
 
 use crate::protocol::Nodename;
 
+/// As [`expand`], with `%i` and `%I` left for the processes of a pool, which count themselves.
+pub(super) fn expand_node(template: &str, node: &Nodename) -> String {
+    let parts = template.split_inclusive("%i");
+    let parts = parts.map(|part| match part.strip_suffix("%i") {
+        Some(part) => expand_big(part, node) + "%i",
+        None => expand_big(part, node),
+    });
+    parts.collect()
+}
+
+fn expand_big(template: &str, node: &Nodename) -> String {
+    let parts: Vec<String> = template
+        .split("%I")
+        .map(|part| expand(part, node))
+        .collect();
+    parts.join("%I")
+}
+
 /// `%n` node name, `%h` host, `%d` domain, `%p` both, `%%`; `%i` and `%I` count pool processes, of which this is none.
 pub(super) fn expand(template: &str, node: &Nodename) -> String {
     let host = node.as_str().split_once('@').map_or("", |(_, host)| host);
@@ -30,6 +48,13 @@ pub(super) fn expand(template: &str, node: &Nodename) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processes_of_a_pool_count_themselves() {
+        let node = Nodename::expand("w1@box", "other");
+        assert_eq!(expand_node("run/%n-%i%I.log", &node), "run/w1-%i%I.log");
+        assert_eq!(expand_node("run/%p.log", &node), "run/w1@box.log");
+    }
 
     #[test]
     fn file_names_are_expanded() {

@@ -95,6 +95,7 @@ impl WorkerArgs {
             file: logfile.as_deref(),
             colour: cx.log_colour(),
             json: voice.is_json().then(|| node.to_string()),
+            app: python.as_ref().and_then(Loaded::log),
         };
         let pidfile = match &self.pidfile {
             // With JSON a stale file is said in the log, which must be there first.
@@ -108,6 +109,11 @@ impl WorkerArgs {
                 pidfile
             }
         };
+        for name in &cx.shadowed {
+            voice.warn(format!(
+                "the command task `{name}` is not used: the app has a task of that name"
+            ))?;
+        }
         self.complain(&voice, cx.app.settings(), python.as_ref())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -180,6 +186,11 @@ impl WorkerArgs {
             (self.scheduler.is_some(), "--scheduler"),
         ];
         if let Some(python) = python {
+            for (place, reason) in python.left() {
+                if concerns_the_worker(place) {
+                    voice.warn(format!("`{place}` of the app {reason}: not used here"))?;
+                }
+            }
             for (class, tasks) in python.custom_requests() {
                 voice.warn(format!(
                     "the request class {class} is not used here: {}",
@@ -357,6 +368,19 @@ fn unknown_queue(cx: &Context, error: &ConfigError) -> Failure {
     let hint = did_you_mean(queue, known.iter().copied())
         .unwrap_or_else(|| format!("configured are: {}", known.join(", ")));
     failure.hint(hint)
+}
+
+/// Whether a setting of a Python app is for the worker, or for its processes alone: those have it as it is.
+fn concerns_the_worker(place: &str) -> bool {
+    let of_worker = [
+        "broker_",
+        "control_",
+        "event_",
+        "redis_",
+        "task_queues",
+        "worker_",
+    ];
+    of_worker.iter().any(|first| place.starts_with(first))
 }
 
 /// Says of options that were given that they have no effect.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::WorkerArgs;
+use super::expand::expand_node;
 use crate::cli::context::GlobalArgs;
 use crate::cli::logging::{LogFormat, LogLevel};
 use crate::cli::python::{Asked, Loaded};
@@ -26,7 +27,17 @@ impl WorkerArgs {
             .filter(|module| !module.is_empty())
             .map(str::to_owned)
             .collect();
-        let logfile = Value::opt(logfile.map(|path| path.to_string_lossy().into_owned()));
+        let output = logfile.filter(|_| global.detached).map(Path::to_owned);
+        // With `%i` each process has a file of its own.
+        let per_process = self.logfile.as_deref().filter(|name| {
+            let name = name.to_ascii_lowercase();
+            name.contains("%i")
+        });
+        let logfile = match per_process {
+            Some(template) => Some(expand_node(template, node)),
+            None => logfile.map(|path| path.to_string_lossy().into_owned()),
+        };
+        let logfile = Value::opt(logfile);
         let options = Map::from_iter(
             [
                 ("hostname", node.as_str().into()),
@@ -59,6 +70,7 @@ impl WorkerArgs {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
+            output,
         }
     }
 
@@ -83,8 +95,9 @@ impl WorkerArgs {
                 .max_memory_per_child
                 .or(settings.worker_max_memory_per_child)
                 .filter(|n| *n > 0),
+            alive_timeout: settings.worker_proc_alive_timeout,
             hands_over: python.hands_over,
-            conf: python.conf(),
+            hears: python.hears(),
         }
     }
 }
