@@ -93,6 +93,8 @@ fn fill_properties(out: &mut impl Object, properties: &Properties) {
     if let Some(priority) = properties.priority {
         out.value("priority", &priority.into());
     }
+    // As kombu writes it.
+    out.text("body_encoding", Some("base64"));
     out.open("delivery_info");
     out.text("exchange", Some(&properties.delivery_info.exchange));
     out.text("routing_key", Some(&properties.delivery_info.routing_key));

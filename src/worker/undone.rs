@@ -65,17 +65,15 @@ async fn record_revoked(core: &Core, request: &Request, reason: &str) {
     part_done(core, request, TaskState::REVOKED, exception.to_value()).await;
 }
 
-/// The number of a signal by its name.
-fn signal_number(name: &str) -> Option<i32> {
+/// The number of a signal by its name or number; none if there is none of that name.
+pub(super) fn signal_number(name: &str) -> Option<i32> {
+    if let Ok(number) = name.parse() {
+        return Some(number);
+    }
     let name = name.to_ascii_uppercase();
-    let name = if name.starts_with("SIG") {
-        name
-    } else {
-        format!("SIG{name}")
-    };
-    name.parse::<nix::sys::signal::Signal>()
-        .ok()
-        .map(|s| s as i32)
+    let name = format!("SIG{}", name.strip_prefix("SIG").unwrap_or(&name));
+    let signal = name.parse::<nix::sys::signal::Signal>();
+    signal.ok().map(|signal| signal as i32)
 }
 
 /// Cut off by a cold shutdown: the message goes back, whoever held it.
@@ -152,5 +150,18 @@ pub(super) fn no_caller(request: &Request) -> Caller {
         priority: request.priority,
         children: std::sync::Arc::default(),
         may_join: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_have_names_and_numbers() {
+        assert_eq!(signal_number("KILL"), Some(9));
+        assert_eq!(signal_number("sigint"), Some(2));
+        assert_eq!(signal_number("10"), Some(10));
+        assert_eq!(signal_number("nonsense"), None);
     }
 }

@@ -224,8 +224,7 @@ fn a_child_that_closes_its_descriptors_is_lost_alone() {
          try: said = result.get(timeout=20)\nexcept Exception as e: said = type(e).__name__\n\
          print(json.dumps([said, add.delay(1, 2).get(timeout=10), slow.get(timeout=10)]))",
     );
-    assert_eq!(seen[1], 3, "{seen}");
-    assert_eq!(seen[2], 1, "{seen}");
+    assert_eq!(seen, serde_json::json!(["WorkerLostError", 3, 1]), "{seen}");
 }
 
 #[test]
@@ -247,6 +246,11 @@ fn the_death_of_the_parent_ends_the_worker() {
     let store = Store::redis();
     let rcelery = program(&store, "");
     let worker = rcelery.worker(&["-A", "faults", "-c", "2"]);
+    // Its message is not acknowledged: it comes again.
+    python(&rcelery, "endures.delay()\nprint(1)");
+    eventually("it runs", secs(20), || {
+        fs::read_to_string(store.file("notes")).map_err(|e| e.to_string())
+    });
     let parent = direct(number(worker.pid()));
     assert_eq!(parent.len(), 1, "{parent:?}");
     kill(
@@ -257,6 +261,8 @@ fn the_death_of_the_parent_ends_the_worker() {
     let output = worker.wait(secs(20));
     output.exit(1);
     assert!(output.stderr.contains("is gone"), "{output:?}");
+    let purged = rcelery.run(&["-A", "faults", "purge", "-f"]);
+    assert!(purged.ok().contains("Purged 1 message"), "{purged:?}");
 }
 
 #[test]
@@ -489,4 +495,84 @@ fn an_app_that_is_being_imported_does_not_outlive_the_worker() {
             Err(_) => Ok(()),
         }
     });
+}
+
+/// A soft time limit raises wherever the task is: in the middle of what it hands over, or waiting until that is stored.
+#[test]
+fn a_time_limit_in_the_middle_of_a_state_breaks_nothing() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    let worker = rcelery.worker(&["-A", "faults", "-c", "2"]);
+    let seen = python(
+        &rcelery,
+        "parts = [reports_much.delay(wait) for wait in (False, True) * 3]\n\
+         said = [p.get(timeout=60) for p in parts]\n\
+         print(json.dumps([said, [add.delay(n, 1).get(timeout=20) for n in range(4)]]))",
+    );
+    assert_eq!(
+        seen,
+        serde_json::json!([(["soft"; 6]), [1, 2, 3, 4]]),
+        "{worker:?}"
+    );
+    let log = worker.terminate();
+    assert!(
+        !log.stderr.contains("lost its way") && !log.stderr.contains("exited with"),
+        "{log:?}"
+    );
+}
+
+#[test]
+fn processes_that_cannot_start_end_the_worker() {
+    let store = Store::redis();
+    let rcelery = program(&store, "").env("INIT", "dies");
+    let worker = rcelery.worker(&["-A", "faults", "-c", "2"]);
+    python(&rcelery, "endures.delay()\nprint(1)");
+    let output = worker.wait(secs(40));
+    output.exit(1);
+    assert!(
+        output.stderr.contains("Could not start worker processes"),
+        "{output:?}"
+    );
+    assert!(
+        output.stderr.matches("exited with").count() < 20,
+        "{output:?}"
+    );
+    let purged = rcelery.run(&["-A", "faults", "purge", "-f"]);
+    assert!(purged.ok().contains("Purged 1 message"), "{purged:?}");
+}
+
+#[test]
+fn what_a_task_starts_has_no_sockets_of_the_pool_and_a_restart_replaces_all() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    let settings = [
+        "-A",
+        "faults",
+        "-c",
+        "2",
+        "--set",
+        "worker_pool_restarts=true",
+    ];
+    let worker = rcelery.worker(&settings);
+    let open = python(
+        &rcelery,
+        "print(json.dumps(inherits.delay().get(timeout=20)))",
+    );
+    assert_eq!(open, serde_json::json!([]), "{open}");
+    let before = children(worker.pid());
+    let answer = rcelery.run(&["-A", "faults", "control", "pool_restart"]);
+    assert!(answer.ok().contains("reload started"), "{answer:?}");
+    eventually("two others", secs(20), || {
+        let now = children(worker.pid());
+        if now.len() == 2 && now.iter().all(|pid| !before.contains(pid)) {
+            Ok(())
+        } else {
+            Err(format!("{before:?} {now:?}"))
+        }
+    });
+    assert_eq!(
+        python(&rcelery, "print(add.delay(1, 2).get(timeout=20))"),
+        3
+    );
+    worker.terminate().exit(0);
 }

@@ -38,6 +38,17 @@ pub enum Said {
     Gone(i32),
 }
 
+/// What became of the start of a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// It is ready for requests.
+    Ready,
+    /// Somebody has killed it, which says nothing of the next one.
+    Killed,
+    /// It has ended by itself, or takes too long.
+    Failed,
+}
+
 /// A child of the pool: a process, or a thread of one.
 #[derive(Debug)]
 pub struct Child {
@@ -93,9 +104,8 @@ impl Child {
         self.id
     }
 
-    /// Waits until it is ready for requests; false if it ends before that, or is not so far within `patience`: then it
-    /// is killed.
-    pub async fn up(&mut self, patience: Duration) -> bool {
+    /// Waits until it is ready for requests, for `patience`: after that it is killed.
+    pub async fn up(&mut self, patience: Duration) -> Start {
         let number = self.id;
         let ready = async {
             while !self.is_up {
@@ -106,14 +116,18 @@ impl Child {
             Ok(())
         };
         match tokio::time::timeout(patience, ready).await {
-            Ok(Ok(())) => true,
+            Ok(Ok(())) => Start::Ready,
             Ok(Err(code)) => {
                 tracing::error!(
                     "Process 'ForkPoolWorker-{number}' pid:{} exited with '{}' before it was ready",
                     self.pid,
                     human_status(code)
                 );
-                false
+                if code == -(Signal::SIGKILL as i32) {
+                    Start::Killed
+                } else {
+                    Start::Failed
+                }
             }
             Err(_) => {
                 tracing::error!(
@@ -122,7 +136,7 @@ impl Child {
                     patience.as_secs_f64()
                 );
                 self.kill(Signal::SIGKILL as i32).await;
-                false
+                Start::Failed
             }
         }
     }

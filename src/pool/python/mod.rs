@@ -17,7 +17,7 @@ mod parent;
 mod program;
 mod wire;
 
-pub use self::child::{Child, Said, human_status};
+pub use self::child::{Child, Said, Start, human_status};
 pub use self::error::PythonError;
 pub use self::orders::Orders;
 pub use self::parent::{Fork, Parent};

@@ -43,6 +43,8 @@ class Control:
             data, fds, _, _ = socket.recv_fds(self.sock, 65536, 64)
             if not data:
                 return None, []
+            for fd in fds:
+                os.set_inheritable(fd, False)
             self.data += data
             self.fds += fds
 

@@ -7,6 +7,7 @@ import datetime
 import struct
 import threading
 
+from billiard.exceptions import SoftTimeLimitExceeded
 from celery.utils import time as celery_time
 from kombu.utils.encoding import bytes_to_str, ensure_bytes
 from kombu.utils.json import JSONEncoder
@@ -123,6 +124,8 @@ def of_objects(kind):
             if self.quick_encode is not None:
                 try:
                     return self.quick_encode(data)
+                except SoftTimeLimitExceeded:
+                    raise
                 except Exception:
                     pass  # said below, in kombu's words
             return super().encode(data)

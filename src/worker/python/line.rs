@@ -17,13 +17,12 @@ use tokio::time::sleep_until;
 use super::Pool;
 use super::after::Fate;
 use super::ended::{Ran, finish};
-use super::lost::signal_number;
 use crate::pool::python::{Child, End, Outcome, Said};
 use crate::protocol::{ResultMeta, State as TaskState, repr};
 use crate::task::{Stop, TimeLimits};
 use crate::worker::Request;
 use crate::worker::core::Core;
-use crate::worker::undone::{cancelled, revoked};
+use crate::worker::undone::{cancelled, revoked, signal_number};
 
 /// How long a request may run while others are in the child's queue.
 pub(super) const SLOW: Duration = Duration::from_millis(5);
@@ -291,7 +290,7 @@ impl Line<'_> {
         let request = Arc::clone(&first.request);
         if let Stop::Terminate(signal) = &why
             && self.pool.has_processes()
-            && signal_number(signal) == Signal::SIGUSR1 as i32
+            && signal_number(signal) == Some(Signal::SIGUSR1 as i32)
         {
             // It is told so by an exception, as if its soft time limit had passed, and what becomes of it counts.
             request.go_on();
@@ -314,7 +313,7 @@ impl Line<'_> {
         }
         match why {
             Stop::Terminate(signal) => {
-                let number = signal_number(&signal);
+                let number = signal_number(&signal).unwrap_or(Signal::SIGTERM as i32);
                 self.signal(number).await;
                 let core = Arc::clone(self.core);
                 self.core.running.spawn(async move {

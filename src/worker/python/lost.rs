@@ -2,7 +2,6 @@
 //!
 //! Mirrors `celery.worker.request.Request.on_failure` for a `WorkerLostError`, and `on_timeout`.
 
-use nix::sys::signal::Signal;
 use tokio::time::sleep;
 
 use super::after::{self, Fate};
@@ -177,29 +176,5 @@ async fn record(core: &Core, request: &Request, fate: &Fate) -> End {
         runtime: 0.0,
         what: exception.repr(),
         traceback: None,
-    }
-}
-
-/// The number of a signal by its name or number; SIGTERM if there is none of that name.
-pub(super) fn signal_number(name: &str) -> i32 {
-    if let Ok(number) = name.parse() {
-        return number;
-    }
-    let name = name.to_ascii_uppercase();
-    let name = format!("SIG{}", name.strip_prefix("SIG").unwrap_or(&name));
-    name.parse::<Signal>()
-        .map_or(Signal::SIGTERM as i32, |s| s as i32)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signals_have_names_and_numbers() {
-        assert_eq!(signal_number("KILL"), 9);
-        assert_eq!(signal_number("sigint"), 2);
-        assert_eq!(signal_number("10"), 10);
-        assert_eq!(signal_number("nonsense"), 15);
     }
 }

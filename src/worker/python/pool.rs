@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::pool::python::{Child, Fork, Parent, PythonError};
+use crate::pool::python::{Child, Fork, Parent, PythonError, Start};
 
 /// How long a child may take to end when it is told to.
 const LEAVING: Duration = Duration::from_secs(5);
@@ -67,6 +67,8 @@ struct Table {
     /// Index and process of each child that lives, by its number.
     living: BTreeMap<u64, (usize, u32)>,
     is_closed: bool,
+    /// The number of the last child that was there when the pool was restarted.
+    retired: u64,
 }
 
 impl Pool {
@@ -100,7 +102,7 @@ impl Pool {
     }
 
     /// Whether a child is a process of its own, which signals can reach.
-    pub(super) fn has_processes(&self) -> bool {
+    pub(in crate::worker) fn has_processes(&self) -> bool {
         self.options.kind != "threads"
     }
 
@@ -197,11 +199,15 @@ impl Pool {
     pub(super) async fn checkout(&self) -> Result<Child, PythonError> {
         loop {
             let mut child = Taken::new(self, self.idle().await?);
-            if child.up(self.options.alive_timeout).await {
+            let start = child.up(self.options.alive_timeout).await;
+            if start == Start::Ready {
                 self.failed_starts.store(0, Ordering::Relaxed);
                 return child.keep().ok_or(PythonError::Gone);
             }
             drop(child);
+            if start == Start::Killed {
+                continue;
+            }
             let failed = self.failed_starts.fetch_add(1, Ordering::Relaxed) + 1;
             if failed >= FAILED_STARTS {
                 tracing::error!(
@@ -262,8 +268,23 @@ impl Pool {
         self.left(child) == Some(0)
     }
 
+    /// Replaces all children: at once those that are idle, others when they have ended what they do.
+    pub(in crate::worker) fn restart(&self) {
+        let idle = {
+            let mut table = self.table();
+            table.retired = table.living.keys().next_back().copied().unwrap_or(0);
+            std::mem::take(&mut table.idle)
+        };
+        for child in idle {
+            self.let_go(child);
+        }
+    }
+
     /// The runs that a child has left; none means no limit.
     pub(super) fn left(&self, child: &Child) -> Option<u64> {
+        if child.number() <= self.table().retired {
+            return Some(0);
+        }
         let max = self.options.max_tasks.filter(|_| self.has_processes())?;
         Some(max.saturating_sub(child.runs))
     }
@@ -358,10 +379,10 @@ impl<'a> Taken<'a> {
         }
     }
 
-    async fn up(&mut self, patience: Duration) -> bool {
+    async fn up(&mut self, patience: Duration) -> Start {
         match &mut self.child {
             Some(child) => child.up(patience).await,
-            None => false,
+            None => Start::Killed,
         }
     }
 

@@ -4,6 +4,7 @@ import signal
 import time
 
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 from celery.signals import worker_process_init
 
 app = Celery("faults", broker=os.environ["BROKER"], backend=os.environ["BACKEND"])
@@ -111,4 +112,35 @@ def presses_ctrl_c():
 
 @worker_process_init.connect
 def take_time(**_):
-    time.sleep(float(os.environ.get("INIT", "0")))
+    how = os.environ.get("INIT", "0")
+    if how == "dies":
+        os._exit(9)
+    time.sleep(float(how))
+
+
+@app.task(acks_late=True)
+def endures():
+    note("endures")
+    time.sleep(60)
+
+
+@app.task(bind=True, soft_time_limit=1, time_limit=20)
+def reports_much(self, waits):
+    try:
+        while True:
+            self.update_state(state="PROGRESS", meta="x" * (4 << 20))
+            if waits:
+                app.backend.get_state(self.request.id)
+    except SoftTimeLimitExceeded:
+        return "soft"
+
+
+@app.task
+def inherits():
+    """The sockets that a program has which a task starts."""
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    os.spawnlp(os.P_WAIT, "sh", "sh", "-c", "ls -l /proc/self/fd >&%d" % write)
+    os.close(write)
+    with os.fdopen(read) as file:
+        return [line for line in file.read().splitlines() if "socket:" in line]
