@@ -256,7 +256,7 @@ where
             Some(worker) => json_line(level, fields, scope, worker, own),
             None => {
                 let code = colour(level);
-                let line = text_line(level, fields, scope, own);
+                let line = text_line(level, fields, &scope, own);
                 paint(self.colour && !code.is_empty(), code, &line)
             }
         };

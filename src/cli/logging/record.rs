@@ -154,14 +154,14 @@ pub(super) fn json_line(
     record.json(Timestamp::now())
 }
 
-pub(super) fn text_line(level: &str, mut fields: Fields, scope: Scope, own: bool) -> String {
+pub(super) fn text_line(level: &str, mut fields: Fields, scope: &Scope, own: bool) -> String {
     let process = fields
         .scope
         .process
         .take()
         .or_else(|| scope.process.clone());
     let mut line = prefix(&Zoned::now(), level, process.as_deref());
-    line.push_str(&text(&mut fields, &scope, own));
+    line.push_str(&text(&mut fields, scope, own));
     harmless(line)
 }
 
