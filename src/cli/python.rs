@@ -242,22 +242,6 @@ impl Loaded {
         })
     }
 
-    /// Tasks with a `Request` class of their own, which is not used, by that class.
-    pub(crate) fn custom_requests(&self) -> BTreeMap<String, Vec<String>> {
-        let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        let tasks = self.described.get("tasks").and_then(Value::as_map);
-        for (name, attributes) in tasks.into_iter().flatten() {
-            let class = attributes.as_map().and_then(|a| a.get("custom_request"));
-            if let Some(class) = class.and_then(Value::as_str) {
-                found
-                    .entry(class.to_owned())
-                    .or_default()
-                    .push(name.clone());
-            }
-        }
-        found
-    }
-
     /// Signals that somebody in the app hears, of those that are sent only then.
     pub(crate) fn hears(&self) -> Vec<String> {
         let names = self.described.get("hears").and_then(Value::as_list);

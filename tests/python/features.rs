@@ -81,6 +81,7 @@ fn comparable(name: &str, seen: &Value) -> Value {
     let notes_of_two = [
         "hard_limit",
         "hooked_hard_limit",
+        "told_of_a_hard_limit",
         "terminated",
         "retries",
         "hooked_retries",
@@ -92,6 +93,10 @@ fn comparable(name: &str, seen: &Value) -> Value {
         // first run is over.
         notes.sort_by_key(ToString::to_string);
         notes.dedup();
+        if name == "told_of_a_hard_limit" {
+            // Celery takes the end of the process for a loss, too.
+            notes.retain(|note| note[0] != "request on_failure");
+        }
     }
     if name == "expired"
         && let Some(events) = seen.get_mut("events").and_then(Value::as_array_mut)

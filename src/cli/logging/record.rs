@@ -247,7 +247,7 @@ mod tests {
             message: "Task \u{1b}[2Jx\u{9b}1m\r raised\n\ttraceback".to_owned(),
             ..Fields::default()
         };
-        let line = text_line("ERROR", fields, Scope::default(), true);
+        let line = text_line("ERROR", fields, &Scope::default(), true);
         let expected = "Task \u{fffd}[2Jx\u{fffd}1m\u{fffd} raised\n\ttraceback";
         assert!(line.ends_with(expected), "{line:?}");
     }

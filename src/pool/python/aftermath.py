@@ -1,6 +1,7 @@
 """What Celery's worker does in its main process for a task that did not come to its end: results, errbacks, signals.
 
-Each function returns how the run ended, as `Child.end` takes it.
+Each function returns how the run ended, as `Child.end` takes it. `own` is the request of a class of the app's own, if it
+has one: its methods do the same then.
 """
 from billiard.common import human_status
 from billiard.einfo import ExceptionInfo
@@ -63,9 +64,12 @@ def rejected(task, request, error, einfo):
     heard(task, request, error, einfo)
 
 
-def timed_out(task, request, limit):
+def timed_out(task, request, own, limit):
     """The hard time limit has passed."""
     error = TimeLimitExceeded(limit)
+    if own is not None:
+        own.on_timeout(False, limit)
+        return b"f", [safe_repr(error), raised(error).traceback]
     failed(task, request, error)
     einfo = raised(error)
     task.on_failure(error, request.id, request.args, request.kwargs, einfo)
@@ -75,12 +79,15 @@ def timed_out(task, request, limit):
     return b"f", [safe_repr(error), einfo.traceback]
 
 
-def lost(task, request, text, retries):
+def lost(task, request, own, text, retries):
     """The process is gone in the middle of the run."""
     error = WorkerLostError(text)
     einfo = raised(error)
     if retries and try_again(task, request, error, einfo):
         return b"r", [safe_repr(error), safe_str(einfo.traceback)]
+    if own is not None:
+        own.on_failure(einfo)
+        return b"f", [safe_repr(error), einfo.traceback]
     failed(task, request, error)
     task.request_stack.push(request)
     try:
@@ -116,7 +123,7 @@ def try_again(task, request, error, einfo):
     return True
 
 
-def revoked(task, request, reason, terminated, signum, expired):
+def revoked(task, request, own, reason, terminated, signum, expired):
     """It will not run, or not on."""
     task.backend.mark_as_revoked(
         request.id, reason, request=request, store_result=stores_errors(task, request)

@@ -220,8 +220,6 @@ def refuse(app, options):
 
 def task(app, name, each):
     """What the worker knows of a task."""
-    from celery.app.task import Task
-
     found = {}
     for option in OPTIONS + LATER:
         fine, value = settings.inner(getattr(each, option, None), name + "." + option)
@@ -232,10 +230,6 @@ def task(app, name, each):
     either = getattr(each, "acks_on_failure_or_timeout", True)
     found.setdefault("acks_on_failure", either)
     found.setdefault("acks_on_timeout", either)
-    request = getattr(each, "Request", None)
-    usual = Task.Request
-    if request is not usual and request != usual:
-        found["custom_request"] = request if isinstance(request, str) else request.__module__ + ":" + request.__qualname__
     return found
 
 

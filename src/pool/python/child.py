@@ -25,7 +25,7 @@ from kombu.serialization import prepare_accept_content
 from kombu.utils.encoding import safe_repr, safe_str
 from kombu.utils.json import loads as kombu_json
 
-from _rcelery import aftermath, storage
+from _rcelery import aftermath, requests, storage
 from _rcelery.port import END, Gone, Port
 
 JSON = "application/json"
@@ -40,11 +40,12 @@ logger = get_logger("celery.worker")
 class Tracer:
     """A task, and what is known of it before it runs."""
 
-    __slots__ = ("task", "run", "is_quiet")
+    __slots__ = ("task", "run", "is_quiet", "kind")
 
     def __init__(self, task, run):
         self.task = task
         self.run = run
+        self.kind = requests.class_of(task)
         heard = signals.task_success.receivers or signals.task_postrun.receivers
         hooks = ("on_success", "after_return")
         self.is_quiet = not heard and not any(task_has_custom(task, hook) for hook in hooks)
@@ -69,6 +70,8 @@ class Limit:
     def __init__(self):
         self.seconds = None
         self.started = 0.0
+        #: The limit that the last task has passed.
+        self.has_passed = None
         #: Whether a task runs.
         self.is_running = False
 
@@ -79,7 +82,7 @@ class Limit:
     def passed(self, *_):
         # A signal that comes late is not for the task that runs by then.
         if self.seconds is not None and time.monotonic() - self.started >= self.seconds - 0.05:
-            self.seconds = None
+            self.has_passed, self.seconds = self.seconds, None
             raise SoftTimeLimitExceeded()
 
 
@@ -160,11 +163,15 @@ class Child:
             port.may_hold = False
             if self.home is not None:
                 self.come_home()
+        if limit is not None and limit.has_passed is not None:
+            passed, limit.has_passed = limit.has_passed, None
+            if tracer.kind is not None:
+                requests.make(tracer.kind, self.app, tracer.task, request).on_timeout(True, passed)
         if leaving is not None:
             return self.leave(leaving)
         if I is None:
             return self.end(b"s", T or 0.0, Rstr)
-        return self.explain(tracer.task, request, R, I, T)
+        return self.explain(tracer, request, R, I, T)
 
     def fail(self, task, request, error):
         einfo = ExceptionInfo()
@@ -174,8 +181,9 @@ class Child:
         logger.error("Task handler raised error: %r", error, exc_info=einfo.exc_info)
         return self.end(b"f", 0.0, [safe_repr(error), einfo.traceback])
 
-    def explain(self, task, request, einfo, info, took):
+    def explain(self, tracer, request, einfo, info, took):
         """Reports an end that is no success."""
+        task = tracer.task
         error, text = info, None
         if einfo is not None:
             error, text = einfo.exception, safe_str(einfo.traceback)
@@ -190,6 +198,10 @@ class Child:
             return self.end(b"q" if error.requeue else b"j", took, [safe_repr(error), text])
         if isinstance(error, Ignore):
             return self.end(b"i", took, "")
+        if tracer.kind is not None:
+            # Celery's own calls `on_retry` from it. It would get what was raised from another process, without wrapping.
+            einfo.exception = error
+            requests.make(tracer.kind, self.app, task, request).on_failure(einfo, return_ok=True)
         if isinstance(error, Retry):
             return self.end(b"r", took, [safe_repr(error.exc), text])
         return self.end(b"f", took, [safe_repr(get_pickled_exception(error)), text])
@@ -219,7 +231,8 @@ class Child:
         try:
             self.load(request, body, loaded)
             task = self.app.tasks[request["task"]]
-            outcome, what = getattr(aftermath, note.pop("what"))(task, Context(request), **note)
+            own = requests.of(self.app, task, request)
+            outcome, what = getattr(aftermath, note.pop("what"))(task, Context(request), own, **note)
         except Exception as error:
             logger.error("Task %s[%s]: %r", request.get("task"), request.get("id"), error, exc_info=True)
             outcome, what = b"f", [safe_repr(error), None]

@@ -8,6 +8,8 @@ from celery.worker.request import Request
 from kombu.message import Message
 from kombu.serialization import prepare_accept_content
 
+from _rcelery import requests
+
 
 def message_of(app, order):
     """The message as kombu has it, and its arguments if they are at hand."""
@@ -38,5 +40,6 @@ def send(worker, order):
     else:
         more = {} if loaded is None else {"body": loaded, "decoded": True, "headers": message.headers}
         task = app.tasks[name]
-        request = Request(message, app=app, task=task, hostname=worker.hostname, **more)
+        kind = requests.class_of(task) or Request
+        request = kind(message, app=app, task=task, hostname=worker.hostname, **more)
         signals.task_received.send(sender=sender, request=request)

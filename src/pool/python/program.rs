@@ -35,6 +35,7 @@ const MODULES: &[(&str, &str)] = &[
     ("_rcelery.parent", include_str!("parent.py")),
     ("_rcelery.port", include_str!("port.py")),
     ("_rcelery.records", include_str!("records.py")),
+    ("_rcelery.requests", include_str!("requests.py")),
     ("_rcelery.settings", include_str!("settings.py")),
     ("_rcelery.storage", include_str!("storage.py")),
 ];

@@ -191,12 +191,6 @@ impl WorkerArgs {
                     voice.warn(format!("`{place}` of the app {reason}: not used here"))?;
                 }
             }
-            for (class, tasks) in python.custom_requests() {
-                voice.warn(format!(
-                    "the request class {class} is not used here: {}",
-                    tasks.join(", ")
-                ))?;
-            }
             if self
                 .pool_start_method
                 .as_deref()

@@ -1,5 +1,9 @@
 """Tasks with classes of their own."""
+import os
+import time
+
 from celery import Task
+from celery.worker.request import Request
 
 from .celery import app, note
 
@@ -42,8 +46,6 @@ def hooked_retries(self):
 
 @app.task(base=Hooked, time_limit=1)
 def hooked_hard_limit():
-    import time
-
     time.sleep(20)
 
 
@@ -77,3 +79,37 @@ class ByClass(Task):
 
 
 by_class = app.register_task(ByClass())
+
+
+class Told(Request):
+    """Is told how runs end."""
+
+    def on_timeout(self, soft, timeout):
+        if not soft:
+            note(self.id, "request on_timeout", timeout, self.name, self.args)
+        return super().on_timeout(soft, timeout)
+
+    def on_failure(self, exc_info, send_failed_event=True, return_ok=False):
+        note(self.id, "request on_failure", type(exc_info.exception).__name__ if return_ok else "lost", self.task.name, self.kwargs)
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def on_retry(self, exc_info):
+        note(self.id, "request on_retry", self.request_dict["retries"])
+        return super().on_retry(exc_info)
+
+
+class Telling(Task):
+    Request = "feats.hooks:Told"
+
+
+@app.task(base=Telling, bind=True, max_retries=1, time_limit=1)
+def told(self, how):
+    if how == "fails":
+        raise ValueError("told")
+    if how == "retries" and not self.request.retries:
+        raise self.retry(exc=KeyError("once"), countdown=0.3)
+    if how == "hangs":
+        time.sleep(20)
+    if how == "dies":
+        os._exit(4)
+    return how
