@@ -249,7 +249,7 @@ PYTHON = [
         "redis",
         {"rcelery -A": idle(Python()), CELERY: idle(Celery())},
         IDLE,
-        "memory is that of all processes added up; rcelery makes children when there is work for them",
+        "memory is that of all processes added up",
     ),
 ]
 

@@ -23,7 +23,7 @@ pub use self::context::{Caller, Context, Host, HostError, Request, current};
 pub use self::error::{RetryRequest, TaskError, TaskResult};
 pub use self::job::Job;
 pub use self::limits::{RateLimit, TimeLimits};
-pub(crate) use self::mortal::mortal;
+pub(crate) use self::mortal::die_with_us;
 pub use self::options::{Autoretry, TaskOptions};
 pub use self::outcome::{Outcome, RetryAt};
 pub use self::python::PythonTask;

@@ -13,7 +13,7 @@ use nix::libc;
     reason = "the signal at our death can be set in the child alone; only system calls that are safe between fork and \
               exec are made there, and nothing is allocated"
 )]
-pub(crate) fn mortal(command: &mut Command) {
+pub(crate) fn die_with_us(command: &mut Command) {
     let ours = std::process::id();
     let hook = move || {
         #[cfg(target_os = "linux")]

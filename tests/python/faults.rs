@@ -474,6 +474,36 @@ fn all_processes_are_there_from_the_start() {
 }
 
 #[test]
+fn a_process_that_dies_with_nothing_to_do_is_replaced() {
+    let store = Store::redis();
+    let rcelery = program(&store, "");
+    let worker = rcelery.worker(&["-A", "faults", "-c", "2"]);
+    let both = || match children(worker.pid()) {
+        pids if pids.len() == 2 => Ok(pids),
+        pids => Err(format!("{pids:?}")),
+    };
+    let before = eventually("two children", secs(20), both);
+    kill(
+        Pid::from_raw(i32::try_from(before[0]).unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
+    eventually("another one", secs(20), || {
+        let now = both()?;
+        if now.contains(&before[0]) {
+            Err(format!("{now:?}"))
+        } else {
+            Ok(())
+        }
+    });
+    let log = worker.terminate();
+    assert!(
+        log.stderr.contains("exited with 'signal 15 (SIGTERM)'"),
+        "{log:?}"
+    );
+}
+
+#[test]
 fn an_app_that_is_being_imported_does_not_outlive_the_worker() {
     let rcelery = program(&Store::redis(), "");
     let pidfile = rcelery.home().join("python.pid");

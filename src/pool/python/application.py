@@ -262,7 +262,7 @@ def describe(app, worker):
     answer["hears"] = [name for name in HEARD if getattr(signals, name).receivers]
     answer["logs"] = has_own_log(app)
     if app.user_options["worker"] or app.user_options["preload"]:
-        settings.left.append(["user_options", "are for the command line of Celery"])
+        settings.left.append(["user_options", "options of its own"])
     return answer
 
 

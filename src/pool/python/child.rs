@@ -117,18 +117,7 @@ impl Child {
         };
         match tokio::time::timeout(patience, ready).await {
             Ok(Ok(())) => Start::Ready,
-            Ok(Err(code)) => {
-                tracing::error!(
-                    "Process 'ForkPoolWorker-{number}' pid:{} exited with '{}' before it was ready",
-                    self.pid,
-                    human_status(code)
-                );
-                if code == -(Signal::SIGKILL as i32) {
-                    Start::Killed
-                } else {
-                    Start::Failed
-                }
-            }
+            Ok(Err(code)) => self.say_exited(code),
             Err(_) => {
                 tracing::error!(
                     "Timed out waiting for UP message from ForkPoolWorker-{number} pid:{}: it is not ready after {}s (worker_proc_alive_timeout)",
@@ -138,6 +127,38 @@ impl Child {
                 self.kill(Signal::SIGKILL as i32).await;
                 Start::Failed
             }
+        }
+    }
+
+    /// How it has ended, if it has. Negative: the signal that ended it.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i32> {
+        *self.exit.borrow()
+    }
+
+    /// Takes in what a child that is gone has said.
+    pub fn hear_out(&mut self) {
+        self.read_rest();
+        while self.said_already().is_some() {}
+    }
+
+    /// Says in the log how it has ended, and returns what that says of its start.
+    pub fn say_exited(&self, code: i32) -> Start {
+        let when = if self.is_up {
+            ""
+        } else {
+            " before it was ready"
+        };
+        tracing::error!(
+            "Process 'ForkPoolWorker-{}' pid:{} exited with '{}'{when}",
+            self.id,
+            self.pid,
+            human_status(code)
+        );
+        match code {
+            _ if self.is_up => Start::Ready,
+            _ if code == -(Signal::SIGKILL as i32) => Start::Killed,
+            _ => Start::Failed,
         }
     }
 

@@ -15,7 +15,7 @@ use super::PythonError;
 use super::orders::{Order, Orders};
 use crate::protocol::codec::json;
 use crate::protocol::{Map, Value};
-use crate::task::mortal;
+use crate::task::die_with_us;
 
 /// How long an interpreter that has closed its socket may take to end.
 const LAST_BREATH: Duration = Duration::from_secs(2);
@@ -106,7 +106,7 @@ impl Program {
                 command.stdout(file.try_clone()?).stderr(file.try_clone()?);
             }
         }
-        mortal(&mut command);
+        die_with_us(&mut command);
         let process = command.spawn().map_err(|source| PythonError::Interpreter {
             program: interpreter.to_string_lossy().into_owned(),
             source,

@@ -32,7 +32,7 @@ def queue(value):
         table[name] = getattr(value, name, None)
     table["queue_arguments"] = encode(value.queue_arguments or None, value.name)
     if value.bindings:
-        left.append(["task_queues." + value.name, "has several bindings"])
+        left.append(["task_queues." + value.name, "several bindings"])
     return {key: given for key, given in table.items() if given is not None}
 
 
@@ -92,8 +92,8 @@ def encode(value, path):
         parts = [inner(part, "%s[%d]" % (path, at)) for at, part in enumerate(items)]
         return [part for fine, part in parts if fine]
     if callable(value):
-        raise Unsupported("is a function")
-    raise Unsupported("is of the type " + kind.__name__)
+        raise Unsupported("a function")
+    raise Unsupported("a " + kind.__name__)
 
 
 def changed(conf):

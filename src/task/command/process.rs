@@ -18,7 +18,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{Instant, sleep};
 
-use crate::task::mortal;
+use crate::task::die_with_us;
 
 /// The descriptor on which a program tells its progress. Shells can name one digit only (`>&3`).
 pub const PROGRESS_FD: RawFd = 3;
@@ -79,7 +79,7 @@ pub(super) fn start(plan: &Plan) -> io::Result<Running> {
     if let Some(cwd) = &plan.cwd {
         command.current_dir(cwd);
     }
-    mortal(command.as_std_mut());
+    die_with_us(command.as_std_mut());
     before_exec(&mut command, writer.as_raw_fd());
     let mut child = command.spawn()?;
     drop(writer);

@@ -34,11 +34,7 @@ impl Line<'_> {
             .front()
             .is_some_and(|s| s.is_cut_off || s.timed_out);
         if is_news && !expected {
-            tracing::error!(
-                "Process 'ForkPoolWorker-{}' pid:{} exited with '{status}'",
-                child.number(),
-                child.pid()
-            );
+            child.say_exited(code);
         }
         if let Some(meta) = last {
             self.core.storer.post(meta).await;

@@ -20,6 +20,8 @@ const LEAVING: Duration = Duration::from_secs(5);
 const EXTRA: usize = 1;
 /// So many children that do not get ready, one after the other, end the worker.
 const FAILED_STARTS: u32 = 10;
+/// How often it is looked for children that have died while they had nothing to do.
+const LOOK: Duration = Duration::from_secs(1);
 /// A pause before another try to make a child.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -155,9 +157,11 @@ impl Pool {
     /// process that has them all. Ends with the pool.
     pub(in crate::worker) async fn keep_full(&self, slots: impl Fn() -> usize) {
         while !self.table().is_closed {
+            self.bury();
             if !self.lacks(slots()) {
                 tokio::select! {
                     () = self.lacking.notified() => continue,
+                    () = sleep(LOOK) => continue,
                     () = self.parent.gone() => return,
                 }
             }
@@ -178,6 +182,41 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Takes out children that have died while they had nothing to do.
+    fn bury(&self) {
+        let dead: Vec<Child> = {
+            let mut table = self.table();
+            if table.is_closed {
+                return;
+            }
+            table
+                .idle
+                .extract_if(.., |child| child.exit_code().is_some())
+                .collect()
+        };
+        for mut child in dead {
+            child.hear_out();
+            if self.forget(&child)
+                && child.say_exited(child.exit_code().unwrap_or_default()) == Start::Failed
+            {
+                self.failed_to_start();
+            }
+        }
+    }
+
+    /// Notes that a child has ended before it was ready; true if that were too many in a row, which ends the worker.
+    fn failed_to_start(&self) -> bool {
+        let failed = self.failed_starts.fetch_add(1, Ordering::Relaxed) + 1;
+        if failed == FAILED_STARTS {
+            tracing::error!(
+                critical = true,
+                "Could not start worker processes: {failed} in a row have ended before they were ready"
+            );
+            self.parent.abandon();
+        }
+        failed >= FAILED_STARTS
     }
 
     fn lacks(&self, slots: usize) -> bool {
@@ -208,13 +247,7 @@ impl Pool {
             if start == Start::Killed {
                 continue;
             }
-            let failed = self.failed_starts.fetch_add(1, Ordering::Relaxed) + 1;
-            if failed >= FAILED_STARTS {
-                tracing::error!(
-                    critical = true,
-                    "Could not start worker processes: {failed} in a row have ended before they were ready"
-                );
-                self.parent.abandon();
+            if self.failed_to_start() {
                 return Err(PythonError::Gone);
             }
             // Not again and again without a pause: it may be the app that does not let them start.

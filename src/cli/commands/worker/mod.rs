@@ -188,7 +188,7 @@ impl WorkerArgs {
         if let Some(python) = python {
             for (place, reason) in python.left() {
                 if concerns_the_worker(place) {
-                    voice.warn(format!("`{place}` of the app {reason}: not used here"))?;
+                    voice.warn(format!("`{place}` of the app is not used here: {reason}"))?;
                 }
             }
             if self

@@ -102,7 +102,7 @@ class Telling(Task):
     Request = "feats.hooks:Told"
 
 
-@app.task(base=Telling, bind=True, max_retries=1, time_limit=1)
+@app.task(base=Telling, bind=True, max_retries=1)
 def told(self, how):
     if how == "fails":
         raise ValueError("told")
