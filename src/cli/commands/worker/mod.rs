@@ -6,6 +6,7 @@ mod banner;
 mod dump;
 mod expand;
 mod http;
+mod memory;
 mod metrics;
 mod python;
 mod restart;
@@ -117,6 +118,7 @@ impl WorkerArgs {
         self.complain(&voice, cx.app.settings(), python.as_ref())?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            .on_thread_park(memory::look)
             .build()
             .context("starting the runtime")?;
         let asked = Asked::default();
@@ -292,6 +294,7 @@ impl WorkerArgs {
             () = signals.obey(&shutdown, asked, term, has_terminal, say, dump) => {
                 Err(anyhow::anyhow!("signals can't be caught any more"))
             }
+            () = memory::give_back_when_idle() => Err(anyhow::anyhow!("memory can't be looked at any more")),
             () = serve(server, &state) => Err(anyhow::anyhow!("the HTTP server has ended")),
             () = announcer.run(&state, &asked.restart) => Err(anyhow::anyhow!("nobody can be told any more")),
         };
