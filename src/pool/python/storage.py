@@ -8,6 +8,7 @@ import struct
 import threading
 
 from billiard.exceptions import SoftTimeLimitExceeded
+from celery.states import SUCCESS
 from celery.utils import time as celery_time
 from kombu.utils.encoding import bytes_to_str, ensure_bytes
 from kombu.utils.json import JSONEncoder
@@ -50,7 +51,7 @@ def use_only(port):
 
 
 def port():
-    return getattr(_here, "port", None) or _only
+    return _only or getattr(_here, "port", None)
 
 
 def head(form, task_id, state):
@@ -72,13 +73,17 @@ class Handed:
     #: Celery's own class.
     kind = None
 
-    def mark_as_done(self, *args, **kwargs):
+    def mark_as_done(self, task_id, result, request=None, store_result=True, state=SUCCESS):
         line = port()
         if line is None:
-            return super().mark_as_done(*args, **kwargs)
+            return super().mark_as_done(task_id, result, request=request, store_result=store_result, state=state)
         line.is_last = line.may_hold
         try:
-            return super().mark_as_done(*args, **kwargs)
+            # As Celery's, without the policy of trying again: handing over does not fail.
+            if store_result and not (request is not None and request.ignore_result):
+                self._store_result(task_id, self.encode_result(result, state), state, request=request)
+            if request and request.chord:
+                self.on_chord_part_return(request, state, result)
         finally:
             line.is_last = False
 
