@@ -27,7 +27,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use self::record::{
-    Fields, Record, Scope, colour, json_line, level_name, level_number, text, text_line,
+    Fields, Record, Scope, colour, harmless, json_line, level_name, level_number, text, text_line,
 };
 use super::error::Report;
 use super::output::colour::paint;
@@ -241,7 +241,7 @@ where
         let own = target.starts_with("rcelery::worker");
         let level = level_name(*event.metadata().level(), fields.critical);
         if let Some(app) = &self.app {
-            let text = text(&mut fields, &scope, own);
+            let text = harmless(text(&mut fields, &scope, own));
             if app.post([
                 ("do", "log".into()),
                 ("name", logger(fields.event.as_deref()).into()),

@@ -188,7 +188,7 @@ pub(super) fn text(fields: &mut Fields, scope: &Scope, own: bool) -> String {
 
 /// Names, results and tracebacks are others': nothing in them may move the cursor of whoever reads the log, or change
 /// its colours.
-fn harmless(line: String) -> String {
+pub(super) fn harmless(line: String) -> String {
     let moves = |c: char| c.is_control() && c != '\n' && c != '\t';
     if line.contains(moves) {
         line.replace(moves, "\u{fffd}")

@@ -258,7 +258,8 @@ def describe(app, worker):
 
     answer["tasks"] = {name: task(app, name, each) for name, each in app.tasks.items()}
     answer["consumes"] = worker.consumes
-    answer["queues"] = [settings.queue(queue) for queue in app.amqp.queues.values()]
+    queues = [settings.inner(queue, "task_queues." + queue.name) for queue in app.amqp.queues.values()]
+    answer["queues"] = [queue for fine, queue in queues if fine]
     answer["hears"] = [name for name in HEARD if getattr(signals, name).receivers]
     answer["logs"] = has_own_log(app)
     if app.user_options["worker"] or app.user_options["preload"]:

@@ -23,6 +23,9 @@ use super::{Parts, Program, PythonError};
 use crate::protocol::codec::json;
 use crate::protocol::{Map, Value};
 
+/// How long it is waited for a signal to have been sent.
+const ANSWER: Duration = Duration::from_secs(1);
+
 /// What a new child is told.
 #[derive(Debug, Clone)]
 pub struct Fork {
@@ -128,8 +131,8 @@ impl Parent {
             ("id", id.into()),
             ("signal", signal.into()),
         ];
-        // Without a parent there is no child.
-        let _ = self.0.orders.ask(order).await;
+        // Without a parent there is no child; one that is held up by the app does it when it can.
+        let _ = tokio::time::timeout(ANSWER, self.0.orders.ask(order)).await;
     }
 
     /// Has the receivers of `worker_ready` called.
