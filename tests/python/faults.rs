@@ -533,10 +533,14 @@ fn a_time_limit_in_the_middle_of_a_state_breaks_nothing() {
     let store = Store::redis();
     let rcelery = program(&store, "");
     let worker = rcelery.worker(&["-A", "faults", "-c", "2"]);
+    // Looked at, not waited for: Redis cuts off who is not quick enough to hear of all these states.
     let seen = python(
         &rcelery,
         "parts = [reports_much.delay(wait) for wait in (False, True) * 3]\n\
-         said = [p.get(timeout=60) for p in parts]\n\
+         end = time.time() + 90\n\
+         while time.time() < end and not all(app.AsyncResult(p.id).ready() for p in parts): time.sleep(0.3)\n\
+         said = [app.AsyncResult(p.id).result for p in parts]\n\
+         said = [x if x == 'soft' else repr(x)[:200] for x in said]\n\
          print(json.dumps([said, [add.delay(n, 1).get(timeout=20) for n in range(4)]]))",
     );
     assert_eq!(
