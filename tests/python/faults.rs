@@ -422,7 +422,8 @@ fn a_revoke_by_usr1_raises_in_the_task_that_runs() {
 fn threads_are_there_again_when_their_process_has_died() {
     let store = Store::redis();
     let rcelery = program(&store, "");
-    let worker = rcelery.worker(&["-A", "faults", "-c", "3", "-P", "threads"]);
+    // Their sockets are more than go into one message to the parent.
+    let worker = rcelery.worker(&["-A", "faults", "-c", "200", "-P", "threads"]);
     let seen = python(
         &rcelery,
         "e = exits.delay(3).get(timeout=20, propagate=False)\n\

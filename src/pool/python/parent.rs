@@ -26,6 +26,9 @@ use crate::protocol::{Map, Value};
 /// How long it is waited for a signal to have been sent.
 const ANSWER: Duration = Duration::from_secs(1);
 
+/// How many descriptors go with one piece of an order (`parent.py` takes no more).
+const DESCRIPTORS: usize = 60;
+
 /// What a new child is told.
 #[derive(Debug, Clone)]
 pub struct Fork {
@@ -123,8 +126,8 @@ impl Parent {
             .collect()
     }
 
-    /// Sends a signal to a child that has not ended. When this returns it has arrived: what is sent to the child after
-    /// that is not what it hits.
+    /// Sends a signal to a child that has not ended. When this returns it has arrived, and what is sent to the child
+    /// after that is not what it hits; unless the app holds the parent up for longer than [`ANSWER`].
     pub(super) async fn kill(&self, id: u64, signal: i32) {
         let order = [
             ("do", "kill".into()),
@@ -269,30 +272,36 @@ fn take(read: &mut BytesMut) -> Option<Map> {
     }
 }
 
-/// Writes an order; its descriptors go with the first byte.
+/// Writes an order; its descriptors go with its first bytes.
 async fn write(control: &UnixStream, text: &[u8], fds: &[OwnedFd]) -> io::Result<()> {
     let fds: Vec<RawFd> = fds.iter().map(|fd| fd.as_raw_fd()).collect();
+    // The kernel takes so many at a time, each time with a byte of the text at least.
+    let mut batches = fds.chunks(DESCRIPTORS).peekable();
     let mut done = 0;
     while done < text.len() {
-        done += control
-            .async_io(Interest::WRITABLE, || {
-                let rights = [ControlMessage::ScmRights(&fds)];
-                let with = if done == 0 && !fds.is_empty() {
-                    &rights[..]
-                } else {
-                    &[]
-                };
-                let part = [IoSlice::new(&text[done..])];
-                sendmsg::<()>(
-                    control.as_raw_fd(),
-                    &part,
-                    with,
-                    MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
-                    None,
-                )
-                .map_err(io::Error::from)
-            })
-            .await?;
+        let batch = batches.next();
+        let end = if batches.peek().is_some() {
+            done + 1
+        } else {
+            text.len()
+        };
+        let rights = batch.map(ControlMessage::ScmRights);
+        let mut with = rights.as_slice();
+        while done < end {
+            done += control
+                .async_io(Interest::WRITABLE, || {
+                    sendmsg::<()>(
+                        control.as_raw_fd(),
+                        &[IoSlice::new(&text[done..end])],
+                        with,
+                        MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT,
+                        None,
+                    )
+                    .map_err(io::Error::from)
+                })
+                .await?;
+            with = &[];
+        }
     }
     Ok(())
 }
