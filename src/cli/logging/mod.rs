@@ -27,7 +27,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 use self::record::{
-    Fields, Record, Scope, colour, harmless, json_line, level_name, level_number, text, text_line,
+    Fields, Record, Scope, colour, harmless, json_line, level_name, text, text_line,
 };
 use super::error::Report;
 use super::output::colour::paint;
@@ -68,6 +68,17 @@ pub(crate) enum LogLevel {
 }
 
 impl LogLevel {
+    /// Its number in Python.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Debug => 10,
+            Self::Info => 20,
+            Self::Warning => 30,
+            Self::Error => 40,
+            Self::Critical => 50,
+        }
+    }
+
     fn filter(self) -> LevelFilter {
         match self {
             Self::Debug => LevelFilter::DEBUG,
@@ -242,10 +253,11 @@ where
         let level = level_name(*event.metadata().level(), fields.critical);
         if let Some(app) = &self.app {
             let text = harmless(text(&mut fields, &scope, own));
+            let number = LogLevel::from_str(level, true).map_or(0, LogLevel::number);
             if app.post([
                 ("do", "log".into()),
                 ("name", logger(fields.event.as_deref()).into()),
-                ("level", level_number(level).into()),
+                ("level", number.into()),
                 ("message", text.into()),
             ]) {
                 return;

@@ -208,17 +208,6 @@ pub(super) fn colour(level: &str) -> &'static str {
     }
 }
 
-/// The number of a level in Python.
-pub(super) fn level_number(level: &str) -> i64 {
-    match level {
-        "CRITICAL" => 50,
-        "ERROR" => 40,
-        "WARNING" => 30,
-        "DEBUG" => 10,
-        _ => 20,
-    }
-}
-
 pub(super) fn level_name(level: Level, critical: bool) -> &'static str {
     match level {
         Level::ERROR if critical => "CRITICAL",

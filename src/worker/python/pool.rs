@@ -243,11 +243,13 @@ impl Pool {
                 self.failed_starts.store(0, Ordering::Relaxed);
                 return child.keep().ok_or(PythonError::Gone);
             }
+            // Threads have one process: its end counts once.
+            let is_news = child.forget();
             drop(child);
             if start == Start::Killed {
                 continue;
             }
-            if self.failed_to_start() {
+            if is_news && self.failed_to_start() {
                 return Err(PythonError::Gone);
             }
             // Not again and again without a pause: it may be the app that does not let them start.
@@ -417,6 +419,11 @@ impl<'a> Taken<'a> {
             Some(child) => child.up(patience).await,
             None => Start::Killed,
         }
+    }
+
+    fn forget(&self) -> bool {
+        let child = self.child.as_ref();
+        child.is_some_and(|child| self.pool.forget(child))
     }
 
     fn keep(mut self) -> Option<Child> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::WorkerArgs;
 use super::expand::expand_node;
 use crate::cli::context::GlobalArgs;
-use crate::cli::logging::{LogFormat, LogLevel};
+use crate::cli::logging::LogFormat;
 use crate::cli::python::{Asked, Loaded};
 use crate::config::Settings;
 use crate::protocol::{Map, Nodename, Value};
@@ -44,7 +44,7 @@ impl WorkerArgs {
                 ("concurrency", self.concurrency.unwrap_or(0).into()),
                 ("pool", self.python_pool_kind("prefork").into()),
                 ("pool_option", Value::opt(self.pool.as_deref())),
-                ("loglevel", level(self.loglevel).into()),
+                ("loglevel", self.loglevel.number().into()),
                 ("logfile", logfile.clone()),
                 ("queues", names(&self.queues)),
                 ("exclude_queues", names(&self.exclude_queues)),
@@ -99,16 +99,5 @@ impl WorkerArgs {
             hands_over: python.hands_over,
             hears: python.hears(),
         }
-    }
-}
-
-/// The number of a level in Python.
-fn level(level: LogLevel) -> i64 {
-    match level {
-        LogLevel::Debug => 10,
-        LogLevel::Info => 20,
-        LogLevel::Warning => 30,
-        LogLevel::Error => 40,
-        LogLevel::Critical => 50,
     }
 }
